@@ -1,0 +1,38 @@
+use std::path::PathBuf;
+
+/// Why a record could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file could not be opened, read or written.
+    #[error("cannot access {path}: {source}; check the path and its permissions")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is no record, or a damaged one.
+    #[error("{path} is not a Tollgate record or is damaged: {source}; write it again with `tollgate run --out DIR`")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        source: serde_json::Error,
+    },
+    /// The file is a record of a version that this program does not know.
+    #[error("{path} has schema `{found}`, this tollgate reads `{expected}`; use the version of tollgate that wrote it")]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// Schema named in the file.
+        found: String,
+        /// Schema of this program.
+        expected: &'static str,
+    },
+    /// A journal without its first line.
+    #[error("{path} holds no run: its first line is missing; delete it and run again")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+}

@@ -1,0 +1,152 @@
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Cell, CellId, Counters, Environment, Failure, Record, RecordError, Series};
+
+/// One line of a journal. A record is what its entries add up to, so that a run that is killed loses nothing finished.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// The run with its plan; its cells are still empty.
+    Begin(Box<Record>),
+    /// A cell of the plan, before it is measured.
+    Cell(Box<Cell>),
+    /// What one start measured of a cell.
+    Series {
+        /// The cell.
+        cell: CellId,
+        /// What was measured.
+        series: Series,
+    },
+    /// Exact figures of a cell.
+    Counters {
+        /// The cell.
+        cell: CellId,
+        /// The figures.
+        counters: Counters,
+    },
+    /// How a cell was shown to do its work.
+    Proof {
+        /// The cell.
+        cell: CellId,
+        /// In words.
+        proof: String,
+    },
+    /// A cell failed. The first failure of a cell is the one that is kept.
+    Failure {
+        /// The cell.
+        cell: CellId,
+        /// What happened.
+        failure: Failure,
+    },
+    /// The run is over.
+    End {
+        /// When, milliseconds since 1970.
+        finished_unix_ms: u64,
+        /// Whether it was stopped before it was done.
+        interrupted: bool,
+        /// The environment with what only the end of a run knows.
+        environment: Box<Environment>,
+    },
+}
+
+/// A record in the making: every entry is appended to a file and flushed before the next thing is measured.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    record: Record,
+}
+
+impl Journal {
+    /// Starts a journal at `path`, replacing what was there.
+    pub fn create(path: &Path, begin: Record) -> Result<Self, RecordError> {
+        let file = File::create(path).map_err(|source| RecordError::Io { path: path.to_owned(), source })?;
+        let mut journal = Self { path: path.to_owned(), file, record: begin.clone() };
+        journal.write(&Entry::Begin(Box::new(begin)))?;
+        Ok(journal)
+    }
+
+    /// Appends an entry and flushes it.
+    pub fn append(&mut self, entry: Entry) -> Result<(), RecordError> {
+        self.write(&entry)?;
+        apply(&mut self.record, entry);
+        Ok(())
+    }
+
+    /// What the entries add up to by now.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Reads what a journal adds up to. A last line that was cut off by a kill is left out; without an `End` the
+    /// record says that it was interrupted.
+    pub fn read(path: &Path) -> Result<Record, RecordError> {
+        let io = |source| RecordError::Io { path: path.to_owned(), source };
+        let mut lines = BufReader::new(File::open(path).map_err(io)?).lines().peekable();
+        let mut record = None;
+        while let Some(line) = lines.next() {
+            let line = line.map_err(io)?;
+            let entry: Entry = match serde_json::from_str(&line) {
+                Ok(entry) => entry,
+                Err(_) if lines.peek().is_none() => break,
+                Err(source) => return Err(RecordError::Parse { path: path.to_owned(), source }),
+            };
+            match (&mut record, entry) {
+                (None, Entry::Begin(begin)) => record = Some(Record { interrupted: true, ..*begin }),
+                (Some(record), entry) => apply(record, entry),
+                (None, _) => break,
+            }
+        }
+        record.ok_or_else(|| RecordError::Empty { path: path.to_owned() })
+    }
+
+    fn write(&mut self, entry: &Entry) -> Result<(), RecordError> {
+        let mut line =
+            serde_json::to_vec(entry).map_err(|source| RecordError::Parse { path: self.path.clone(), source })?;
+        line.push(b'\n');
+        self.file
+            .write_all(&line)
+            .and_then(|()| self.file.flush())
+            .map_err(|source| RecordError::Io { path: self.path.clone(), source })
+    }
+}
+
+fn apply(record: &mut Record, entry: Entry) {
+    let cell_of = |record: &mut Record, id: &CellId| record.cells.iter().position(|cell| &cell.id == id);
+    match entry {
+        Entry::Begin(_) => {}
+        Entry::Cell(cell) => match cell_of(record, &cell.id) {
+            Some(index) => record.cells[index] = *cell,
+            None => record.cells.push(*cell),
+        },
+        Entry::Series { cell, series } => {
+            if let Some(index) = cell_of(record, &cell) {
+                record.cells[index].series.push(series);
+            }
+        }
+        Entry::Counters { cell, counters } => {
+            if let Some(index) = cell_of(record, &cell) {
+                record.cells[index].counters = Some(counters);
+            }
+        }
+        Entry::Proof { cell, proof } => {
+            if let Some(index) = cell_of(record, &cell) {
+                record.cells[index].proof = Some(proof);
+            }
+        }
+        Entry::Failure { cell, failure } => {
+            if let Some(index) = cell_of(record, &cell) {
+                record.cells[index].error.get_or_insert(failure);
+            }
+        }
+        Entry::End { finished_unix_ms, interrupted, environment } => {
+            record.finished_unix_ms = Some(finished_unix_ms);
+            record.interrupted = interrupted;
+            record.environment = *environment;
+        }
+    }
+}

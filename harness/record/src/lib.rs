@@ -1,0 +1,31 @@
+//! The record of a Tollgate run: environment, plan, counters and measurements, in one versioned file.
+//!
+//! A leaf crate: no runtime, no socket and no statistics in its tree. It keeps what was measured (histograms and
+//! block medians in integer nanoseconds) and never rounds; what the figures *mean* is worked out from a record by
+//! `tollgate-reports`, so that an old record can be read again by a better report.
+#![deny(missing_docs)]
+
+mod cell;
+mod collector;
+mod counters;
+mod environment;
+mod error;
+mod failure;
+mod file;
+mod histogram;
+mod journal;
+mod plan;
+mod record;
+mod series;
+
+pub use cell::{Artifact, Cell, CellId, Control, Mode, Phase, PluginKind, Variant};
+pub use collector::Collector;
+pub use counters::Counters;
+pub use environment::{Environment, Placement};
+pub use error::RecordError;
+pub use failure::{Failure, FailureClass};
+pub use histogram::Histogram;
+pub use journal::{Entry, Journal};
+pub use plan::{Plan, TimeBudget};
+pub use record::{Record, SCHEMA};
+pub use series::Series;

@@ -1,0 +1,46 @@
+use serde::{Deserialize, Serialize};
+
+use crate::Histogram;
+
+/// What one start (a fresh process or gateway) measured of one cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Series {
+    /// Number of the start; arms of one start shared a process and its rounds.
+    pub start: u32,
+    /// Requests in one sample: a batch in process, 1 live.
+    pub requests_per_sample: u64,
+    /// Rounds that count.
+    pub rounds: u64,
+    /// Rounds that were run first and not counted, while the medians still moved.
+    pub rounds_dropped: u64,
+    /// Rounds in one block.
+    pub rounds_per_block: u32,
+    /// Median duration of a sample, per block, in nanoseconds *per sample*.
+    pub sample_blocks_ns: Vec<u64>,
+    /// Median, per block, of a sample minus control A's sample of the same round, in nanoseconds *per sample*.
+    /// Empty for control A itself and for phases that have no control.
+    pub added_blocks_ns: Vec<i64>,
+    /// Requests timed one by one.
+    pub latency_ns: Histogram,
+}
+
+impl Series {
+    /// A series of values that have no control and no rounds, such as compile times: each value is a block.
+    pub fn of_values(start: u32, values_ns: &[u64]) -> Self {
+        let mut latency_ns = Histogram::new();
+        for &value in values_ns {
+            latency_ns.record(value);
+        }
+        Self {
+            start,
+            requests_per_sample: 1,
+            rounds: values_ns.len() as u64,
+            rounds_dropped: 0,
+            rounds_per_block: 1,
+            sample_blocks_ns: values_ns.to_vec(),
+            added_blocks_ns: Vec::new(),
+            latency_ns,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What a reader may rely on: what was written comes back, a cut-off journal keeps all that was finished, and a file
+//! of another version or with damage is refused with a remedy.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use proptest::prelude::*;
+use tollgate_record::{
+    Cell, CellId, Control, Counters, Entry, Environment, Failure, Histogram, Journal, Mode, Phase, Placement, Plan,
+    PluginKind, Record, RecordError, SCHEMA, Series, TimeBudget, Variant,
+};
+
+fn id(plugin: &str) -> CellId {
+    CellId {
+        mode: Mode::InProcess,
+        host: "wasmtime".into(),
+        plugin: plugin.into(),
+        workload: "headers".into(),
+        phase: Phase::Request,
+    }
+}
+
+fn cell(plugin: &str) -> Cell {
+    Cell {
+        id: id(plugin),
+        language: "Go".into(),
+        kind: Some(PluginKind::ProxyWasm),
+        variant: Some(Variant::Raw),
+        control: (plugin == "A").then_some(Control::A),
+        host_version: "48".into(),
+        artifact: None,
+        series: Vec::new(),
+        counters: None,
+        proof: None,
+        error: None,
+    }
+}
+
+fn begin() -> Record {
+    Record {
+        schema: SCHEMA.into(),
+        tollgate_version: "0.1.0".into(),
+        command_line: vec!["tollgate".into(), "run".into()],
+        started_unix_ms: 1,
+        finished_unix_ms: None,
+        interrupted: false,
+        environment: Environment { cores: 2, ..Environment::default() },
+        plan: Plan {
+            seed: 7,
+            time: TimeBudget::Quick,
+            starts: 3,
+            rounds_per_block: 15,
+            requests_per_batch: 64,
+            workloads: vec!["headers".into()],
+            placement: BTreeMap::from([("in_process".into(), Placement::SameCore { core: 1 })]),
+        },
+        cells: Vec::new(),
+    }
+}
+
+fn entries() -> Vec<Entry> {
+    let counters =
+        Counters { host_calls: BTreeMap::from([("proxy_log".into(), 2)]), bytes_in: 3, ..Counters::default() };
+    let mut entries: Vec<Entry> = ["A", "go-raw"].map(|plugin| Entry::Cell(Box::new(cell(plugin)))).into();
+    for start in 0..3 {
+        let series = Series::of_values(start, &[10, 20, u64::from(start) * 1_000_000]);
+        entries.push(Entry::Series { cell: id("go-raw"), series });
+    }
+    entries.push(Entry::Counters { cell: id("go-raw"), counters });
+    entries.push(Entry::Proof { cell: id("go-raw"), proof: "trace".into() });
+    entries.push(Entry::Failure { cell: id("A"), failure: Failure::environment("start", "first") });
+    entries.push(Entry::Failure { cell: id("A"), failure: Failure::plugin("verify", "second") });
+    let environment = Environment { cores: 2, steal_share: Some(0.25), ..Environment::default() };
+    entries.push(Entry::End { finished_unix_ms: 9, interrupted: false, environment: Box::new(environment) });
+    entries
+}
+
+#[test]
+fn a_record_comes_back_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::create(&folder.path().join("journal.jsonl"), begin()).unwrap();
+    for entry in entries() {
+        journal.append(entry).unwrap();
+    }
+    let record = journal.record().clone();
+    assert_eq!(record.cell(&id("go-raw")).unwrap().series.len(), 3);
+    assert_eq!(record.cell(&id("A")).unwrap().error.as_ref().unwrap().message, "first", "the first failure is kept");
+    assert_eq!(record.environment.steal_share, Some(0.25));
+
+    let path = folder.path().join("record.json");
+    record.write(&path).unwrap();
+    assert_eq!(Record::read(&path).unwrap(), record);
+    assert_eq!(Record::read(&folder.path().join("journal.jsonl")).unwrap(), record);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file is left");
+}
+
+#[test]
+fn a_journal_cut_off_anywhere_keeps_what_was_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let mut journal = Journal::create(&path, begin()).unwrap();
+    for entry in entries() {
+        journal.append(entry).unwrap();
+    }
+    let whole = fs::read(&path).unwrap();
+    let cut = folder.path().join("cut.jsonl");
+    let first_line = whole.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    for length in 0..=whole.len() {
+        fs::write(&cut, &whole[..length]).unwrap();
+        match Record::read(&cut) {
+            Ok(record) => {
+                let lines = whole[..length].iter().filter(|&&byte| byte == b'\n').count();
+                let series: usize = record.cells.iter().map(|cell| cell.series.len()).sum();
+                // Lines 4 to 6 are the three series; every whole line counts.
+                assert!(series >= lines.saturating_sub(3).min(3), "cut at {length}: {series} series in {lines} lines");
+                assert_eq!(record.interrupted, record.finished_unix_ms.is_none());
+            }
+            Err(error) => assert!(length < first_line, "cut at {length}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn damaged_foreign_and_future_files_are_refused_with_a_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("record.json");
+    begin().write(&path).unwrap();
+    let good = fs::read_to_string(&path).unwrap();
+    let cases = [
+        ("", "damaged"),
+        ("{}", "damaged"),
+        ("[1,2]", "damaged"),
+        (&good[..good.len() / 2], "damaged"),
+        (&good.replace("record/1", "record/2"), "record/2"),
+        (&good.replacen("\"cells\"", "\"sells\"", 1), "damaged"),
+        (&good.replacen("\"seed\":7", "\"seed\":-7", 1), "damaged"),
+    ];
+    for (text, expected) in cases {
+        fs::write(&path, text).unwrap();
+        let message = Record::read(&path).expect_err(text).to_string();
+        assert!(message.contains(expected) && message.contains(';'), "{message}");
+    }
+    assert!(matches!(Record::read(&folder.path().join("none.json")), Err(RecordError::Io { .. })));
+}
+
+proptest! {
+    #[test]
+    fn a_histogram_comes_back_and_is_right_to_a_thousandth(mut values in prop::collection::vec(0u64..10_000_000_000, 1..200), q in 0.0f64..=1.0) {
+        let mut histogram = Histogram::new();
+        for &value in &values {
+            histogram.record(value);
+        }
+        let back: Histogram = serde_json::from_str(&serde_json::to_string(&histogram).unwrap()).unwrap();
+        prop_assert_eq!(&back, &histogram);
+        values.sort_unstable();
+        let rank = ((q * values.len() as f64).ceil() as usize).clamp(1, values.len());
+        let (exact, found) = (values[rank - 1], histogram.value_at_quantile_ns(q).unwrap());
+        prop_assert!(found.abs_diff(exact) as f64 <= exact as f64 * 0.001 + 1.0, "{} for {}", found, exact);
+        prop_assert_eq!(histogram.min_ns(), values.first().copied());
+        prop_assert_eq!(histogram.max_ns(), values.last().copied());
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in ".{0,400}") {
+        let _ = serde_json::from_str::<Record>(&text);
+        let _ = serde_json::from_str::<Histogram>(&text);
+    }
+
+    #[test]
+    fn no_histogram_in_a_file_makes_the_reader_panic(counts in prop::collection::vec((any::<u64>(), any::<u64>()), 0..5), min in any::<u64>(), max in any::<u64>()) {
+        let _ = serde_json::from_value::<Histogram>(serde_json::json!({"min": min, "max": max, "counts": counts}));
+    }
+}
