@@ -1,0 +1,142 @@
+//! Added latency by language in one place: a bar from zero, whiskers for the interval, a band for the noise.
+
+use tollgate_record::Variant;
+
+use super::canvas::{About, Anchor, Canvas, INK, MUTED, Mark, RULE, draw};
+use super::scale::Scale;
+use crate::csv::variant_name;
+use crate::language;
+use crate::number::{decimals, significant, us};
+use crate::place::{Place, Row};
+use crate::summary::SummaryCell;
+
+const WIDTH: i32 = 620;
+const LEFT: i32 = 166;
+/// Room for the figure behind the longest bar.
+const RIGHT: i32 = WIDTH - 70;
+const TOP: i32 = 30;
+const ROW: i32 = 30;
+const BAR: i32 = 18;
+const FONT: f64 = 14.0;
+
+/// The bars of a place. `id` must be unique on the page.
+pub fn bars(place: &Place<'_>, id: &str) -> String {
+    let rows = all_rows(place);
+    let bottom = TOP + ROW * rows.len() as i32;
+    let title = format!("Latency that each plugin adds to a request, {}", place.title());
+    let description = "Horizontal bars in microseconds from zero, one per plugin, with whiskers for the interval. \
+                       The figures are in the table below the chart.";
+    let about = About { id, title: &title, description };
+    draw((WIDTH as u32, (bottom + 34) as u32), &about, |canvas| {
+        let scale = Scale::linear(extent(&rows), (LEFT, RIGHT));
+        axis(canvas, &scale, bottom);
+        noise_band(canvas, place, &scale, bottom);
+        let digits = decimals(place.largest_ns()).min(2);
+        for (index, row) in rows.iter().enumerate() {
+            let middle = TOP + ROW * index as i32 + ROW / 2;
+            bar(canvas, place, row, &scale, middle, digits);
+        }
+        let zero = scale.px(0.0);
+        canvas.line(&[(zero, TOP - 2), (zero, bottom)], 1, Mark::new(MUTED));
+    })
+}
+
+/// The plugins and, last, A'.
+fn all_rows<'a>(place: &Place<'a>) -> Vec<Row<'a>> {
+    let noise = place.noise.map(|cell| Row { cell, noop: None, sdk_adds: None });
+    place.rows.iter().cloned().chain(noise).collect()
+}
+
+/// From zero, or below it where an interval goes there.
+fn extent(rows: &[Row<'_>]) -> (f64, f64) {
+    let added = rows.iter().filter_map(|row| row.cell.added_ns);
+    added.fold((0.0, 1.0), |(least, most), added| {
+        let (low, high) = added.interval().unwrap_or((added.p50, added.p50));
+        (least.min(low).min(added.p50), most.max(high).max(added.p50))
+    })
+}
+
+fn axis(canvas: &mut Canvas<'_>, scale: &Scale, bottom: i32) {
+    for tick in scale.ticks(6) {
+        let x = scale.px(tick);
+        canvas.line(&[(x, TOP - 2), (x, bottom)], 1, Mark::new(RULE));
+        let text = if tick == 0.0 { "0".to_owned() } else { trimmed(tick / 1_000.0) };
+        canvas.text(&text, (x, bottom + 14), Anchor::Middle, 12.0, Mark::new(MUTED));
+    }
+    canvas.text("µs added per request", (WIDTH - 4, 12), Anchor::End, 12.0, Mark::new(MUTED));
+}
+
+/// A round number without the zeros that its digits do not need.
+pub(super) fn trimmed(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn noise_band(canvas: &mut Canvas<'_>, place: &Place<'_>, scale: &Scale, bottom: i32) {
+    let Some((low, high)) = place.noise.and_then(|cell| cell.added_ns).and_then(|added| added.interval()) else {
+        return;
+    };
+    let (from, to) = (scale.px(low.min(0.0)), scale.px(high.max(0.0)));
+    let mark = Mark::new(MUTED)
+        .with("fill-opacity", ".22")
+        .with("class", "noise")
+        .with_figure("data-low-ns", Some(low))
+        .with_figure("data-high-ns", Some(high));
+    canvas.rect((from, TOP - 2), (to.max(from + 1), bottom), mark);
+}
+
+fn bar(canvas: &mut Canvas<'_>, place: &Place<'_>, row: &Row<'_>, scale: &Scale, middle: i32, digits: usize) {
+    let cell = row.cell;
+    let label = if cell.control.is_some() { "A' (no plugin)".to_owned() } else { place.label(row) };
+    canvas.text(&label, (LEFT - 10, middle), Anchor::End, FONT, Mark::new(INK));
+    let Some(added) = cell.added_ns else {
+        let why = if cell.error.is_some() { "failed: see the list of failures" } else { "not measured" };
+        let mark = Mark::new(MUTED).with("font-style", "italic").with("data-failed", &cell.plugin);
+        canvas.text(why, (LEFT + 8, middle), Anchor::Start, 13.0, mark);
+        return;
+    };
+    let (zero, end) = (scale.px(0.0), scale.px(added.p50));
+    let (from, to) = (zero.min(end), zero.max(end).max(zero.min(end) + 1));
+    canvas.rect((from, middle - BAR / 2), (to, middle + BAR / 2), bar_mark(cell, &label));
+    let mut reach = to;
+    if let Some((low, high)) = added.interval() {
+        let (low, high) = (scale.px(low), scale.px(high));
+        canvas.line(&[(low, middle), (high, middle)], 1, Mark::new(INK));
+        for x in [low, high] {
+            canvas.line(&[(x, middle - 5), (x, middle + 5)], 1, Mark::new(INK));
+        }
+        reach = reach.max(high);
+    }
+    let figure = if added.p50.abs() < 1_000.0 { us(added.p50, 3) } else { us(added.p50, digits) };
+    canvas.text(
+        &figure.replace('-', "−"),
+        (reach + 8, middle),
+        Anchor::Start,
+        13.0,
+        Mark::new(INK).with("class", "figure"),
+    );
+}
+
+fn bar_mark(cell: &SummaryCell, label: &str) -> Mark {
+    let colour = language::colour(&cell.language);
+    let added = cell.added_ns.expect("only measured cells have a bar");
+    let mut tooltip = format!("{label} on {}: {} µs", cell.host, significant(added.p50 / 1_000.0));
+    if let Some((low, high)) = added.interval() {
+        tooltip.push_str(&format!(" [{}, {}]", us(low, 3), us(high, 3)));
+    }
+    let mark = Mark::new(colour)
+        .with("class", "bar")
+        .with("data-plugin", &cell.plugin)
+        .with("data-host", &cell.host)
+        .with("data-workload", &cell.workload)
+        .with("data-variant", cell.variant.map(variant_name).unwrap_or_default())
+        .with_figure("data-added-ns", Some(added.p50))
+        .with_figure("data-low-ns", added.low)
+        .with_figure("data-high-ns", added.high)
+        .tooltip(tooltip);
+    // Raw is solid and SDK is outlined, so that a pair shares its colour and still differs without it.
+    match cell.variant {
+        Some(Variant::Sdk) => mark.with("stroke", colour).with("stroke-width", "2").with("fill-opacity", ".35"),
+        _ => mark,
+    }
+}

@@ -1,0 +1,88 @@
+//! From values to pixels, and the round numbers along an axis.
+
+/// An axis between two values, linear or logarithmic.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    low: f64,
+    high: f64,
+    from_px: f64,
+    to_px: f64,
+    log: bool,
+}
+
+impl Scale {
+    pub(super) fn linear(values: (f64, f64), pixels: (i32, i32)) -> Self {
+        Self::new(values, pixels, false)
+    }
+
+    /// Both values must be above zero.
+    pub(super) fn log(values: (f64, f64), pixels: (i32, i32)) -> Self {
+        Self::new((values.0.log10(), values.1.log10()), pixels, true)
+    }
+
+    fn new((low, high): (f64, f64), (from_px, to_px): (i32, i32), log: bool) -> Self {
+        let high = if high > low { high } else { low + 1.0 };
+        Self { low, high, from_px: f64::from(from_px), to_px: f64::from(to_px), log }
+    }
+
+    /// Pixel of a value; what lies outside is put on the edge.
+    pub(super) fn px(&self, value: f64) -> i32 {
+        let value = if self.log { value.max(f64::MIN_POSITIVE).log10() } else { value };
+        let share = ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
+        (self.from_px + share * (self.to_px - self.from_px)).round() as i32
+    }
+
+    /// Round values within the axis: about `count` on a linear axis, 1-2-5 on a logarithmic one.
+    pub(super) fn ticks(&self, count: usize) -> Vec<f64> {
+        if self.log { self.log_ticks(count) } else { self.linear_ticks(count) }
+    }
+
+    fn linear_ticks(&self, count: usize) -> Vec<f64> {
+        let rough = (self.high - self.low) / count.max(1) as f64;
+        let magnitude = 10f64.powf(rough.log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * magnitude).into_iter().find(|step| *step >= rough);
+        let step = step.unwrap_or(10.0 * magnitude);
+        let first = (self.low / step).ceil() as i64;
+        let last = (self.high / step).floor() as i64;
+        (first..=last).map(|index| index as f64 * step).collect()
+    }
+
+    fn log_ticks(&self, count: usize) -> Vec<f64> {
+        let decades = self.low.floor() as i32..=self.high.ceil() as i32;
+        let within = |value: &f64| (self.low - 1e-9..=self.high + 1e-9).contains(&value.log10());
+        let with = |factors: &[f64]| -> Vec<f64> {
+            decades
+                .clone()
+                .flat_map(|decade| factors.iter().map(move |f| f * 10f64.powi(decade)))
+                .filter(within)
+                .collect()
+        };
+        let fine = with(&[1.0, 2.0, 5.0]);
+        if fine.len() <= count { fine } else { with(&[1.0]) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_inside() {
+        let cases: [(Scale, &[f64]); 3] = [
+            (Scale::linear((0.0, 93.0), (0, 100)), &[0.0, 20.0, 40.0, 60.0, 80.0]),
+            (Scale::linear((-3.0, 9.0), (0, 100)), &[0.0, 5.0]),
+            (Scale::log((3.0, 40.0), (0, 100)), &[5.0, 10.0, 20.0]),
+        ];
+        for (scale, expected) in cases {
+            assert_eq!(scale.ticks(5), expected, "{scale:?}");
+        }
+        assert_eq!(Scale::log((1.0, 1e6), (0, 100)).ticks(8).len(), 7);
+    }
+
+    #[test]
+    fn pixels_follow_values() {
+        let scale = Scale::linear((0.0, 10.0), (100, 200));
+        assert_eq!([-5.0, 0.0, 5.0, 10.0, 99.0].map(|value| scale.px(value)), [100, 100, 150, 200, 200]);
+        assert_eq!(Scale::log((1.0, 100.0), (0, 100)).px(10.0), 50);
+    }
+}

@@ -1,0 +1,122 @@
+//! One line per cell, for spreadsheets and data frames.
+
+use tollgate_record::{Mode, Phase, Variant};
+
+use crate::summary::{Summary, SummaryCell};
+use crate::text::visible;
+
+const COLUMNS: [&str; 26] = [
+    "plugin",
+    "language",
+    "kind",
+    "variant",
+    "mode",
+    "host",
+    "host_version",
+    "workload",
+    "phase",
+    "rounds",
+    "starts",
+    "added_p50_ns",
+    "added_low_ns",
+    "added_high_ns",
+    "confidence",
+    "between_starts",
+    "absolute_p50_ns",
+    "absolute_p90_ns",
+    "absolute_p99_ns",
+    "absolute_p999_ns",
+    "host_calls",
+    "bytes_in",
+    "bytes_out",
+    "allocations",
+    "fuel",
+    "error",
+];
+
+/// The cells as CSV with a header line; what is not known is an empty field.
+///
+/// Text that a spreadsheet would take for a formula (`=`, `+`, `-`, `@` first) gets an apostrophe before it; numbers
+/// are left as they are.
+pub fn csv(summary: &Summary) -> String {
+    let mut text = COLUMNS.join(",");
+    text.push('\n');
+    for cell in &summary.cells {
+        text.push_str(&line(cell).join(","));
+        text.push('\n');
+    }
+    text
+}
+
+fn line(cell: &SummaryCell) -> Vec<String> {
+    let added = cell.added_ns;
+    let absolute = cell.absolute_ns;
+    let counters = cell.counters.as_ref();
+    let mut fields = vec![
+        field(&cell.plugin),
+        field(&cell.language),
+        cell.kind.map(|kind| kind.name().to_owned()).unwrap_or_default(),
+        cell.variant.map(|variant| variant_name(variant).to_owned()).unwrap_or_default(),
+        mode_name(cell.mode).to_owned(),
+        field(&cell.host),
+        field(&cell.host_version),
+        field(&cell.workload),
+        phase_name(cell.phase).to_owned(),
+        cell.rounds.to_string(),
+    ];
+    fields.push(number(added.map(|added| added.starts)));
+    fields.push(number(added.map(|added| added.p50)));
+    fields.push(number(added.and_then(|added| added.low)));
+    fields.push(number(added.and_then(|added| added.high)));
+    fields.push(number(added.and_then(|added| added.confidence)));
+    fields.push(number(added.map(|added| added.between_starts)));
+    fields.push(number(absolute.and_then(|absolute| absolute.p50)));
+    fields.push(number(absolute.and_then(|absolute| absolute.p90)));
+    fields.push(number(absolute.and_then(|absolute| absolute.p99)));
+    fields.push(number(absolute.and_then(|absolute| absolute.p999)));
+    fields.push(number(counters.map(|counters| counters.host_calls.values().sum::<u64>())));
+    fields.push(number(counters.map(|counters| counters.bytes_in)));
+    fields.push(number(counters.map(|counters| counters.bytes_out)));
+    fields.push(number(counters.map(|counters| counters.allocations)));
+    fields.push(number(counters.and_then(|counters| counters.fuel)));
+    fields.push(cell.error.as_deref().map(field).unwrap_or_default());
+    fields
+}
+
+fn number<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn field(text: &str) -> String {
+    let mut text = visible(text);
+    if text.trim_start().starts_with(['=', '+', '-', '@']) {
+        text.insert(0, '\'');
+    }
+    if text.contains([',', '"', '\'', ';', ' ']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+/// Names as in the record's JSON.
+pub(crate) fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::InProcess => "in_process",
+        Mode::Live => "live",
+    }
+}
+
+/// Names as in the record's JSON.
+pub(crate) fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Compile => "compile",
+        Phase::Instantiate => "instantiate",
+        Phase::FirstRequest => "first_request",
+        Phase::Request => "request",
+    }
+}
+
+/// Names as in the record's JSON.
+pub(crate) fn variant_name(variant: Variant) -> &'static str {
+    match variant {
+        Variant::Raw => "raw",
+        Variant::Sdk => "sdk",
+    }
+}

@@ -1,0 +1,235 @@
+//! The centre of a few replicates and how sure it is, without assuming a shape for their spread.
+//!
+//! A fresh start (of a process or a gateway) is the replicate: within one process repeated rounds agree to 0.04 %
+//! where fresh processes of the same code differ by 1.8 % (memory layout), so an interval from rounds would be far
+//! too narrow. A start's estimate is the median of its block medians, a cell's is the median over starts.
+
+use serde::Serialize;
+use tollgate_record::Series;
+
+/// Confidence that an interval must reach when there are enough replicates for it.
+const TARGET: f64 = 0.95;
+
+/// A median with its interval, in the unit of the values that went in.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Median over the replicates.
+    pub p50: f64,
+    /// Lower end of the interval; none when one value is all there is.
+    pub low: Option<f64>,
+    /// Upper end of the interval; none when one value is all there is.
+    pub high: Option<f64>,
+    /// Probability, 0 to 1, that such an interval covers the true median; none without an interval.
+    pub confidence: Option<f64>,
+    /// Whether the replicates are fresh starts. When false there was one start, the replicates are its blocks, and
+    /// the interval does not know how starts differ: it is too narrow.
+    pub between_starts: bool,
+    /// Starts that gave a figure.
+    pub starts: u32,
+}
+
+impl Estimate {
+    /// Both ends of the interval, when there is one.
+    pub fn interval(&self) -> Option<(f64, f64)> {
+        self.low.zip(self.high)
+    }
+
+    /// Whether two intervals share a value; none when one of them is not known.
+    pub fn overlaps(&self, other: &Self) -> Option<bool> {
+        let ((low, high), (other_low, other_high)) = (self.interval()?, other.interval()?);
+        Some(low <= other_high && other_low <= high)
+    }
+}
+
+/// Median of the values: the mean of the two middle ones when their number is even. None when there are none.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let sorted = sorted(values);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        length if length % 2 == 1 => Some(sorted[middle]),
+        _ => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
+    }
+}
+
+/// Exact distribution-free interval for the median: `(low, high, confidence)`, none for fewer than two values.
+///
+/// Inverts the sign test: of `n` independent values the number below the true median is binomial(n, 1/2), so the
+/// k-th smallest and k-th largest enclose it with probability 1 - 2 P(binomial(n, 1/2) < k). Taken is the largest k
+/// that keeps 95 %; with fewer than six values no pair does, and smallest and largest are taken with the confidence
+/// that they have, 1 - 2^(1-n). Source: H. A. David and H. N. Nagaraja, "Order Statistics", 3rd edition (2003),
+/// section 7.1. With ties the true coverage is higher, never lower.
+pub fn median_interval(values: &[f64]) -> Option<(f64, f64, f64)> {
+    let sorted = sorted(values);
+    if sorted.len() < 2 {
+        return None;
+    }
+    let (rank, confidence) = rank(sorted.len());
+    Some((sorted[rank - 1], sorted[sorted.len() - rank], confidence))
+}
+
+/// Rank (from 1) of the order statistic at each end, and the confidence of the pair.
+fn rank(count: usize) -> (usize, f64) {
+    let n = count as f64;
+    // In logarithms, because 2^-n is 0 in floating point for the block counts of a long run.
+    let mut ln_probability = -n * std::f64::consts::LN_2;
+    let mut below = ln_probability.exp();
+    let mut best = (1, 1.0 - 2.0 * below);
+    for rank in 2..=count / 2 {
+        let taken = (rank - 1) as f64;
+        ln_probability += ((n - taken + 1.0) / taken).ln();
+        below += ln_probability.exp();
+        let confidence = 1.0 - 2.0 * below;
+        if confidence < TARGET {
+            break;
+        }
+        best = (rank, confidence);
+    }
+    best
+}
+
+/// A start's estimate of added latency in nanoseconds per request; none without blocks.
+pub(crate) fn start_added_ns(series: &Series) -> Option<f64> {
+    median(&added_per_request_ns(series))
+}
+
+fn added_per_request_ns(series: &Series) -> Vec<f64> {
+    let requests = series.requests_per_sample.max(1) as f64;
+    series.added_blocks_ns.iter().map(|&ns| ns as f64 / requests).collect()
+}
+
+/// Estimate over replicates that are starts.
+pub(crate) fn over_starts(estimates: &[f64]) -> Option<Estimate> {
+    let interval = median_interval(estimates);
+    Some(Estimate {
+        p50: median(estimates)?,
+        low: interval.map(|(low, _, _)| low),
+        high: interval.map(|(_, high, _)| high),
+        confidence: interval.map(|(_, _, confidence)| confidence),
+        between_starts: true,
+        starts: estimates.len() as u32,
+    })
+}
+
+/// Added latency of a cell in nanoseconds per request; none when nothing was paired with a control.
+pub(crate) fn added_ns(series: &[Series]) -> Option<Estimate> {
+    let measured: Vec<&Series> = series.iter().filter(|series| !series.added_blocks_ns.is_empty()).collect();
+    match measured.as_slice() {
+        [only] => {
+            let blocks = over_starts(&added_per_request_ns(only))?;
+            Some(Estimate { between_starts: false, starts: 1, ..blocks })
+        }
+        many => over_starts(&many.iter().filter_map(|series| start_added_ns(series)).collect::<Vec<_>>()),
+    }
+}
+
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Coverage by counting: each of the 2^n ways in which values can fall below or above the median is as likely.
+    fn coverage_by_counting(count: usize, rank: usize) -> f64 {
+        let covered = (0u32..1 << count)
+            .filter(|signs| {
+                let below = signs.count_ones() as usize;
+                below >= rank && count - below >= rank
+            })
+            .count();
+        covered as f64 / f64::from(1u32 << count)
+    }
+
+    #[test]
+    fn confidence_is_that_of_counting_all_cases_and_no_tighter_pair_keeps_95_percent() {
+        for count in 2..=16 {
+            let (rank, confidence) = rank(count);
+            assert!((confidence - coverage_by_counting(count, rank)).abs() < 1e-12, "n = {count}");
+            assert!(count < 6 || confidence >= TARGET, "n = {count} has {confidence}");
+            assert!(rank == count / 2 || coverage_by_counting(count, rank + 1) < TARGET, "n = {count} can be tighter");
+        }
+    }
+
+    #[test]
+    fn known_cases() {
+        let cases = [(2, 1, 0.5), (3, 1, 0.75), (5, 1, 0.9375), (6, 1, 0.96875), (9, 2, 0.9609375), (20, 6, 0.958_610)];
+        for (count, expected_rank, expected) in cases {
+            let (rank, confidence) = rank(count);
+            assert_eq!(rank, expected_rank, "n = {count}");
+            assert!((confidence - expected).abs() < 1e-6, "n = {count}: {confidence}");
+        }
+        assert_eq!(median_interval(&[1.0]), None);
+        // Where 2^-n underflows, the normal approximation gives k = n/2 - 0.98 sqrt(n).
+        let (rank, confidence) = rank(10_000);
+        assert!((4_900..=4_903).contains(&rank) && (TARGET..0.952).contains(&confidence), "{rank} {confidence}");
+    }
+
+    #[test]
+    fn intervals_cover_the_true_median_as_often_as_they_say() {
+        let mut random = fastrand::Rng::with_seed(20_260_101);
+        // Exponential: as skewed as latencies are; its true median is ln 2.
+        for count in [3, 6, 10, 25] {
+            let trials = 8_000;
+            let mut covered = 0;
+            let mut nominal = 0.0;
+            for _ in 0..trials {
+                let values: Vec<f64> = (0..count).map(|_| -(1.0 - random.f64()).ln()).collect();
+                let (low, high, confidence) = median_interval(&values).expect("more than one value");
+                covered += u32::from((low..=high).contains(&std::f64::consts::LN_2));
+                nominal = confidence;
+            }
+            let share = f64::from(covered) / f64::from(trials);
+            let sigma = (nominal * (1.0 - nominal) / f64::from(trials)).sqrt();
+            assert!((share - nominal).abs() < 4.0 * sigma, "n = {count}: {share} for {nominal}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_interval_holds_the_median_and_both_ends_are_values(values in prop::collection::vec(-1e9..1e9f64, 2..60)) {
+            let (low, high, confidence) = median_interval(&values).unwrap();
+            let middle = median(&values).unwrap();
+            prop_assert!(low <= middle && middle <= high);
+            prop_assert!(values.contains(&low) && values.contains(&high));
+            prop_assert!((0.0..1.0).contains(&confidence));
+            // Symmetric: as many values below the low end as above the high end (no ties in random values).
+            let below = values.iter().filter(|&&value| value < low).count();
+            let above = values.iter().filter(|&&value| value > high).count();
+            prop_assert_eq!(below, above);
+        }
+
+        #[test]
+        fn shifting_and_scaling_the_values_does_the_same_to_the_estimate(
+            values in prop::collection::vec(-1000i32..1000, 1..30), shift in -1000i32..1000,
+        ) {
+            let plain: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
+            let moved: Vec<f64> = plain.iter().map(|value| value * 4.0 + f64::from(shift)).collect();
+            let (plain, moved) = (over_starts(&plain).unwrap(), over_starts(&moved).unwrap());
+            prop_assert_eq!(moved.p50, plain.p50 * 4.0 + f64::from(shift));
+            prop_assert_eq!(moved.low, plain.low.map(|low| low * 4.0 + f64::from(shift)));
+            prop_assert_eq!(moved.high, plain.high.map(|high| high * 4.0 + f64::from(shift)));
+        }
+    }
+
+    #[test]
+    fn one_start_is_flagged_and_batches_are_divided() {
+        let mut series = Series::of_values(0, &[]);
+        series.requests_per_sample = 10;
+        series.added_blocks_ns = vec![100, 120, 140];
+        let one = added_ns(std::slice::from_ref(&series)).unwrap();
+        assert_eq!((one.p50, one.low, one.high, one.between_starts), (12.0, Some(10.0), Some(14.0), false));
+        let mut other = series.clone();
+        other.requests_per_sample = 1;
+        other.added_blocks_ns = vec![20];
+        let two = added_ns(&[series, other]).unwrap();
+        assert_eq!((two.p50, two.low, two.high), (16.0, Some(12.0), Some(20.0)));
+        assert_eq!((two.between_starts, two.starts, two.confidence), (true, 2, Some(0.5)));
+        assert_eq!(added_ns(&[]), None);
+        assert_eq!(added_ns(&[Series::of_values(0, &[5])]), None);
+    }
+}

@@ -1,0 +1,209 @@
+//! How any number can be followed down to how it was measured, and what went wrong.
+
+use tollgate_record::{Cell as RecordCell, Control, Record, TimeBudget};
+
+use crate::failures;
+use crate::number::{bytes, date, duration, grouped, significant};
+use crate::table::placement_words;
+use crate::text::{elide, escape, name, visible};
+
+use super::View;
+use super::parts::{Cell, TableRow, definitions, plugin, table};
+
+/// Every failure with its reason.
+pub(super) fn failures(view: &View<'_>) -> String {
+    let items: String = failures::failures(view.summary)
+        .iter()
+        .map(|group| {
+            let cell = group.first;
+            format!(
+                "<li><p><b>{}</b> on {} ({})</p><p>{}</p></li>",
+                escape(&name(&cell.plugin, 200)),
+                escape(&name(&cell.host, 80)),
+                escape(&group.lost.join(", ")),
+                escape(&elide(&visible(group.reason), 2_000)),
+            )
+        })
+        .collect();
+    if items.is_empty() { items } else { format!("<ul class=\"fails\">{items}</ul>") }
+}
+
+/// Method, plan, machine, versions and artifacts.
+pub(super) fn body(view: &View<'_>) -> String {
+    let record = view.record;
+    let command: Vec<String> = record.command_line.iter().map(|word| shell_word(word)).collect();
+    format!(
+        "<p>Each round runs every arm once in random order. A sample is paired with control A’s of the same round, so \
+         that drift and neighbours hit both, and the median over a block of rounds is kept. A start’s estimate is the \
+         median of its blocks; the figure is the median over starts, because a fresh process is what differs. The \
+         interval is exact and assumes no distribution: it inverts the sign test (David and Nagaraja, <cite>Order \
+         Statistics</cite>, 2003, section 7.1).</p>{}<pre><code>{}</code></pre>{}{}{}{}{}{}",
+        view.heading("Repeat it"),
+        escape(&command.join(" ")),
+        plan(record),
+        view.heading("Machine"),
+        machine(record),
+        versions(record),
+        view.heading("Artifacts"),
+        artifacts(record),
+    )
+}
+
+/// A word that a shell reads back as it is.
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn plan(record: &Record) -> String {
+    let plan = &record.plan;
+    let time = match plan.time {
+        TimeBudget::Quick => "quick",
+        TimeBudget::Standard => "standard",
+        TimeBudget::Thorough => "thorough",
+    };
+    let placement: Vec<String> = plan
+        .placement
+        .iter()
+        .map(|(place, placement)| format!("{}: {}", escape(&place.replace('_', " ")), placement_words(placement)))
+        .collect();
+    let ended = match (record.finished_unix_ms, record.interrupted) {
+        (Some(ms), false) => format!("{}, after {}", date(ms), took(record.started_unix_ms, ms)),
+        (Some(ms), true) => format!("interrupted {}, after {}", date(ms), took(record.started_unix_ms, ms)),
+        (None, _) => "did not end by itself".to_owned(),
+    };
+    let workloads: Vec<String> = plan.workloads.iter().map(|workload| escape(&name(workload, 60))).collect();
+    definitions(
+        "defs",
+        &[
+            ("Seed", plan.seed.to_string()),
+            ("Began", date(record.started_unix_ms)),
+            ("Ended", ended),
+            ("Time", format!("{time}, {} starts", plan.starts)),
+            (
+                "Rounds",
+                format!(
+                    "blocks of {}; in process {} requests per batch, live one",
+                    plan.rounds_per_block, plan.requests_per_batch
+                ),
+            ),
+            ("Not counted", dropped(record)),
+            ("Workloads", workloads.join(", ")),
+            ("Placement", if placement.is_empty() { "not recorded".to_owned() } else { placement.join("<br/>") }),
+        ],
+    )
+}
+
+fn took(from_ms: u64, to_ms: u64) -> String {
+    format!("{} s", significant(to_ms.saturating_sub(from_ms) as f64 / 1_000.0))
+}
+
+/// Rounds run before the medians stood still, and unfinished blocks: never dropped in silence.
+fn dropped(record: &Record) -> String {
+    let controls = record.cells.iter().filter(|cell| cell.control == Some(Control::A));
+    let parts: Vec<String> = controls
+        .map(|cell| {
+            let dropped: u64 = cell.series.iter().map(|series| series.rounds_dropped).sum();
+            let counted: u64 = cell.series.iter().map(|series| series.rounds).sum();
+            format!(
+                "{}: {} rounds besides {} that count",
+                escape(&name(&cell.id.host, 40)),
+                grouped(dropped),
+                grouped(counted)
+            )
+        })
+        .collect();
+    if parts.is_empty() { "not known".to_owned() } else { parts.join("<br/>") }
+}
+
+fn machine(record: &Record) -> String {
+    let machine = &record.environment;
+    let unknown = || "not known".to_owned();
+    definitions(
+        "defs",
+        &[
+            ("System", escape(&format!("{}, kernel {}", machine.os, machine.kernel))),
+            ("CPU", escape(machine.cpu_model.as_deref().unwrap_or("not known"))),
+            ("Cores", machine.cores.to_string()),
+            ("Memory", machine.memory_bytes.map_or_else(unknown, bytes)),
+            ("Governor", machine.governor.as_deref().map_or_else(|| "none readable".to_owned(), escape)),
+            (
+                "Virtual machine",
+                match machine.virtual_machine {
+                    Some(true) => "yes".to_owned(),
+                    Some(false) => "no".to_owned(),
+                    None => unknown(),
+                },
+            ),
+            (
+                "Load at the start",
+                machine.load_average.map_or_else(unknown, |load| load.map(|load| format!("{load:.2}")).join(", ")),
+            ),
+            (
+                "Stolen by the hypervisor",
+                machine.steal_share.map_or_else(unknown, |share| format!("{:.2} %", share * 100.0)),
+            ),
+            ("One clock reading", machine.clock_ns.map_or_else(unknown, duration)),
+        ],
+    )
+}
+
+fn versions(record: &Record) -> String {
+    let rows: Vec<TableRow> = std::iter::once(("tollgate", record.tollgate_version.as_str()))
+        .chain(record.environment.versions.iter().map(|(program, version)| (program.as_str(), version.as_str())))
+        .map(|(program, version)| TableRow::new(vec![Cell::Text(name(program, 60)), Cell::Long(name(version, 200))]))
+        .collect();
+    table("Versions", &["Program", "version"], &rows)
+}
+
+fn artifacts(record: &Record) -> String {
+    let mut seen: Vec<&RecordCell> = Vec::new();
+    for cell in record.cells.iter().filter(|cell| cell.artifact.is_some() || cell.proof.is_some()) {
+        let known = |other: &&RecordCell| {
+            other.id.plugin == cell.id.plugin && other.artifact == cell.artifact && other.proof == cell.proof
+        };
+        if !seen.iter().any(known) {
+            seen.push(cell);
+        }
+    }
+    let unknown = || "–".to_owned();
+    let rows: Vec<TableRow> = seen
+        .iter()
+        .map(|cell| {
+            let artifact = cell.artifact.as_ref();
+            let digest = artifact.map_or_else(unknown, |artifact| escape(&artifact.sha256));
+            let words = |text: Option<&str>, most| Cell::Long(text.map_or_else(unknown, |text| name(text, most)));
+            TableRow::new(vec![
+                plugin(&cell.id.plugin, &cell.language),
+                Cell::Number(artifact.map_or_else(unknown, |artifact| bytes(artifact.size_bytes))),
+                Cell::Html(format!("<code class=\"digest\">{digest}</code>")),
+                words(artifact.and_then(|artifact| artifact.toolchain.as_deref()), 200),
+                words(artifact.and_then(|artifact| artifact.sdk.as_deref()), 200),
+                words(cell.proof.as_deref(), 400),
+            ])
+        })
+        .collect();
+    if rows.is_empty() {
+        return "<p>None recorded.</p>".to_owned();
+    }
+    let columns = ["Plugin", ">size", "SHA-256", "toolchain", "SDK", "shown to do its work by"];
+    table("What was measured, byte for byte", &columns, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_the_command_back() {
+        for (word, expected) in
+            [("--seed", "--seed"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("", "''"), ("$x", "'$x'")]
+        {
+            assert_eq!(shell_word(word), expected);
+        }
+    }
+}

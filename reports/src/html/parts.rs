@@ -1,0 +1,134 @@
+//! The few shapes that the report is made of. Everything that takes text escapes it; what takes `Html` says so.
+
+use crate::language;
+use crate::text::{escape, name};
+
+/// Puts values at the `{{markers}}` of a template. Values are not searched for markers: they hold names that we did
+/// not choose.
+pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut page = String::new();
+    let mut rest = template;
+    while let Some(at) = rest.find("{{") {
+        page.push_str(&rest[..at]);
+        let Some(end) = rest[at..].find("}}") else { break };
+        let marker = &rest[at + 2..at + end];
+        let value = values.iter().find(|(name, _)| *name == marker);
+        page.push_str(value.expect("the template has only markers that are filled").1);
+        rest = &rest[at + end + 2..];
+    }
+    page.push_str(rest);
+    page
+}
+
+/// What stands in a table.
+pub(super) enum Cell {
+    /// Text, escaped here.
+    Text(String),
+    /// A figure: to the right, with a real minus.
+    Number(String),
+    /// The figure that the row is about.
+    Main(String),
+    /// Text that may be long and may break anywhere.
+    Long(String),
+    /// Already escaped.
+    Html(String),
+}
+
+/// A row; the first cell is its heading.
+pub(super) struct TableRow {
+    pub(super) class: &'static str,
+    pub(super) cells: Vec<Cell>,
+}
+
+impl TableRow {
+    pub(super) fn new(cells: Vec<Cell>) -> Self {
+        Self { class: "", cells }
+    }
+}
+
+/// A table that scrolls within itself. A column's name starts with `>` when figures stand in it, with `>_` when it is
+/// besides a name from a program, which may break after its underscores.
+pub(super) fn table(caption: &str, columns: &[&str], rows: &[TableRow]) -> String {
+    let head: String = columns
+        .iter()
+        .map(|column| match column.strip_prefix('>') {
+            Some(title) if title.starts_with('_') => {
+                let title = escape(&title[1..]).replace('_', "_<wbr/>");
+                format!("<th scope=\"col\" class=\"n code\">{title}</th>")
+            }
+            Some(title) => format!("<th scope=\"col\" class=\"n\">{}</th>", escape(title)),
+            None => format!("<th scope=\"col\">{}</th>", escape(column)),
+        })
+        .collect();
+    let body: String = rows.iter().map(row).collect();
+    let caption = escape(caption);
+    let table =
+        format!("<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>");
+    scroll(&caption, &table)
+}
+
+fn row(row: &TableRow) -> String {
+    let class = if row.class.is_empty() { String::new() } else { format!(" class=\"{}\"", row.class) };
+    let mut text = format!("<tr{class}>");
+    for (index, cell) in row.cells.iter().enumerate() {
+        let (class, content) = match cell {
+            Cell::Text(text) => ("", escape(text)),
+            Cell::Number(text) => (" class=\"n\"", minus(&escape(text))),
+            Cell::Main(text) => (" class=\"n strong\"", minus(&escape(text))),
+            Cell::Long(text) => (" class=\"break\"", escape(text)),
+            Cell::Html(html) => ("", html.clone()),
+        };
+        text.push_str(&match index {
+            0 => format!("<th scope=\"row\"{class}>{content}</th>"),
+            _ => format!("<td{class}>{content}</td>"),
+        });
+    }
+    text.push_str("</tr>\n");
+    text
+}
+
+/// Something wide in a container that scrolls by itself and can be reached with the keyboard. The name is HTML.
+pub(super) fn scroll(name: &str, html: &str) -> String {
+    format!("<div class=\"scroll\" role=\"region\" aria-label=\"{name}\" tabindex=\"0\">{html}</div>")
+}
+
+/// A chart with what is seen in it and the table behind it. All but the table's name are HTML.
+pub(super) fn figure(name: &str, svg: &str, caption: &str, table: &str) -> String {
+    format!(
+        "<figure>{}<figcaption>{caption}</figcaption></figure>\
+         <details><summary>The figures behind this chart</summary>{table}</details>\n",
+        scroll(&escape(name), svg)
+    )
+}
+
+/// A real minus sign in place of each hyphen of a figure.
+pub(super) fn minus(figure: &str) -> String {
+    figure.replace('-', "−")
+}
+
+/// The language's colour as a small square: an SVG, so that no inline style is needed.
+pub(super) fn chip(language_name: &str) -> String {
+    format!(
+        "<span class=\"chip\" aria-hidden=\"true\"><svg viewBox=\"0 0 1 1\"><rect width=\"1\" height=\"1\" \
+         fill=\"{}\"/></svg></span>",
+        language::colour(language_name)
+    )
+}
+
+/// A plugin's name with its language's colour, as HTML.
+pub(super) fn plugin(plugin: &str, language_name: &str) -> Cell {
+    Cell::Html(format!("{}{}", chip(language_name), escape(&name(plugin, 40))))
+}
+
+/// Terms and what they are, as a list; values are HTML.
+pub(super) fn definitions(class: &str, pairs: &[(&str, String)]) -> String {
+    let wrap = class == "facts";
+    let items: String = pairs
+        .iter()
+        .map(|(term, value)| {
+            let item = format!("<dt>{}</dt><dd>{value}</dd>", escape(term));
+            if wrap { format!("<div>{item}</div>") } else { item }
+        })
+        .collect();
+    format!("<dl class=\"{class}\">{items}</dl>")
+}

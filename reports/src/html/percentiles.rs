@@ -1,0 +1,50 @@
+//! How the tail goes, per place.
+
+use crate::charts::percentiles;
+use crate::number::{grouped, significant};
+use crate::place::Place;
+
+use super::View;
+use super::parts::{Cell, TableRow, figure, plugin, table};
+
+pub(super) fn body(view: &View<'_>) -> String {
+    let mut html = String::new();
+    for (index, place) in view.places.iter().enumerate() {
+        let Some(svg) = percentiles(place, &view.id(&format!("curves{index}"))) else { continue };
+        html.push_str(&view.heading(&format!("{} · workload {}", place.title(), place.workload)));
+        let name = format!("Chart: percentiles, {}", place.title());
+        html.push_str(&figure(&name, &svg, CAPTION, &behind(place)));
+    }
+    if html.is_empty() { html } else { format!("<p class=\"quiet\">{INTRO}</p>{html}") }
+}
+
+const INTRO: &str = "Whole requests timed one by one, the gateway’s or host’s own share included. They show the shape of \
+                     the tail; for the price of a plugin read the added latency above, because these are not paired.";
+
+const CAPTION: &str = "Each factor of ten towards 100 % takes the same room. Solid: bare ABI or no SDK; dashed: through an \
+                       SDK; dotted: no plugin. A curve ends where fewer than ten requests lie above it, at the latest at \
+                       p99.9.";
+
+fn behind(place: &Place<'_>) -> String {
+    let cells = place.rows.iter().map(|row| row.cell).chain(place.control);
+    let rows: Vec<TableRow> = cells
+        .filter_map(|cell| {
+            let at = cell.absolute_ns?;
+            let figure =
+                |ns: Option<f64>| Cell::Number(ns.map_or_else(|| "–".to_owned(), |ns| significant(ns / 1_000.0)));
+            Some(TableRow {
+                class: if cell.control.is_some() { "control" } else { "" },
+                cells: vec![
+                    plugin(&cell.plugin, &cell.language),
+                    figure(at.p50),
+                    figure(at.p90),
+                    figure(at.p99),
+                    figure(at.p999),
+                    Cell::Number(grouped(cell.values)),
+                ],
+            })
+        })
+        .collect();
+    let caption = format!("Latency of requests, {}, µs", place.title());
+    table(&caption, &["Plugin", ">p50", ">p90", ">p99", ">p99.9", ">requests"], &rows)
+}

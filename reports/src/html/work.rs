@@ -1,0 +1,83 @@
+//! The exact figures of a request: what explains the latency and does not depend on the machine.
+
+use std::collections::BTreeSet;
+
+use tollgate_record::{Counters, Phase};
+
+use crate::number::grouped;
+use crate::summary::{Summary, SummaryCell};
+use crate::text::{escape, name};
+
+use super::View;
+use super::parts::{Cell, TableRow, plugin, table};
+
+/// Host functions that get a column each; beyond, the table would be all columns.
+const MOST_COLUMNS: usize = 8;
+
+/// A plugin's figures at a workload, with all hosts that counted the same.
+struct Counted<'a> {
+    cell: &'a SummaryCell,
+    counters: &'a Counters,
+    hosts: Vec<String>,
+}
+
+pub(super) fn body(view: &View<'_>) -> String {
+    let counted = counted(view.summary);
+    if counted.is_empty() {
+        return String::new();
+    }
+    let workloads: BTreeSet<&str> = counted.iter().map(|counted| counted.cell.workload.as_str()).collect();
+    let tables: String = workloads.iter().map(|workload| of_workload(&counted, workload)).collect();
+    format!(
+        "<p class=\"quiet\">Counted in a pass of its own, never while timing, and the same on every machine. Bytes in are \
+         copied into the guest, bytes out read from it; allocations are the host’s calls of the guest’s allocator; fuel \
+         is about one unit per instruction.</p>{tables}"
+    )
+}
+
+fn of_workload(counted: &[Counted<'_>], workload: &str) -> String {
+    let counted: Vec<&Counted<'_>> = counted.iter().filter(|counted| counted.cell.workload == workload).collect();
+    let calls: BTreeSet<&str> =
+        counted.iter().flat_map(|counted| counted.counters.host_calls.keys()).map(String::as_str).collect();
+    let calls: Vec<&str> = calls.into_iter().take(MOST_COLUMNS).collect();
+    let titles: Vec<String> = calls.iter().map(|call| format!(">_{}", name(call, 60))).collect();
+    let mut columns = vec!["Plugin", "counted by", ">host calls"];
+    columns.extend(titles.iter().map(String::as_str));
+    columns.extend([">bytes in", ">bytes out", ">allocations", ">fuel"]);
+    let rows: Vec<TableRow> = counted.iter().map(|counted| row(counted, &calls)).collect();
+    table(&format!("Exact figures of one request, workload {}", name(workload, 40)), &columns, &rows)
+}
+
+fn counted(summary: &Summary) -> Vec<Counted<'_>> {
+    let mut all: Vec<Counted<'_>> = Vec::new();
+    for cell in summary.cells.iter().filter(|cell| cell.phase == Phase::Request) {
+        let Some(counters) = cell.counters.as_ref() else { continue };
+        let host = name(&cell.host, 40);
+        let same = |other: &&mut Counted<'_>| {
+            other.counters == counters && (&other.cell.plugin, &other.cell.workload) == (&cell.plugin, &cell.workload)
+        };
+        match all.iter_mut().find(same) {
+            Some(other) if other.hosts.contains(&host) => {}
+            Some(other) => other.hosts.push(host),
+            None => all.push(Counted { cell, counters, hosts: vec![host] }),
+        }
+    }
+    all
+}
+
+fn row(counted: &Counted<'_>, calls: &[&str]) -> TableRow {
+    let Counted { cell, counters, hosts } = counted;
+    let mut cells = vec![
+        plugin(&cell.plugin, &cell.language),
+        Cell::Html(format!("<span class=\"nowrap\">{}</span>", escape(&hosts.join(", ")))),
+        Cell::Main(grouped(counters.host_calls.values().sum())),
+    ];
+    cells.extend(calls.iter().map(|call| Cell::Number(grouped(counters.host_calls.get(*call).copied().unwrap_or(0)))));
+    cells.extend([
+        Cell::Number(grouped(counters.bytes_in)),
+        Cell::Number(grouped(counters.bytes_out)),
+        Cell::Number(grouped(counters.allocations)),
+        Cell::Number(counters.fuel.map_or_else(|| "–".to_owned(), grouped)),
+    ]);
+    TableRow::new(cells)
+}

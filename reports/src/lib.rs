@@ -1,0 +1,34 @@
+//! What the figures of a record *mean*: estimate, summary, table, charts and one HTML file.
+//!
+//! Pure functions of records: no runtime, no socket, no clock and no file is touched here, so an old record can be
+//! read again by a better report. Start with [`summarize`]; every renderer but [`html`] takes its [`Summary`].
+#![deny(missing_docs)]
+
+mod article;
+pub mod charts;
+mod csv;
+mod curve;
+mod estimate;
+mod failures;
+mod headline;
+mod html;
+mod json;
+mod language;
+mod markdown;
+mod number;
+mod place;
+mod summary;
+mod table;
+mod text;
+
+pub use article::{ARTICLE_URL, Article, ArticleRow, Measured, PUBLISHED, Published, Verdict, article};
+pub use csv::csv;
+pub use curve::CurvePoint;
+pub use estimate::{Estimate, median, median_interval};
+pub use headline::{Headline, PlaceWords, headline};
+pub use html::html;
+pub use json::json;
+pub use markdown::markdown;
+pub use place::{Place, Row, places};
+pub use summary::{Absolute, RunEnvironment, SUMMARY_SCHEMA, StartEstimate, Summary, SummaryCell, summarize};
+pub use table::{TableOptions, table};

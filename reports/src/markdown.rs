@@ -1,0 +1,102 @@
+//! The answer for a job summary, a pull request or a README.
+
+use crate::failures::{FailureGroup, failures};
+use crate::headline::headline;
+use crate::number::{decimals, significant, us};
+use crate::place::{Place, Row, places};
+use crate::summary::Summary;
+use crate::text;
+
+/// The figures of a run as GitHub-flavoured Markdown.
+pub fn markdown(summary: &Summary) -> String {
+    let headline = headline(summary);
+    let mut out = format!("{}.\n", escape(&headline.title));
+    if let Some(nearest) = headline.places.first() {
+        out.push_str(&format!("\n{}: {}\n", escape(&nearest.place), escape(&nearest.sentences.join(" "))));
+    }
+    for place in places(summary) {
+        out.push_str(&format!("\n### {}, workload {}\n\n", escape(&place.title()), name(place.workload)));
+        out.push_str("| plugin | language | host | added µs | interval | noop | p50 µs | p99 µs |\n");
+        out.push_str("|---|---|---|--:|--:|--:|--:|--:|\n");
+        let digits = decimals(place.largest_ns());
+        for row in &place.rows {
+            out.push_str(&line(row, digits));
+        }
+        if let Some(noise) = place.noise {
+            out.push_str(&line(&Row { cell: noise, noop: None, sdk_adds: None }, digits));
+        }
+        out.push_str(&sdk_lines(&place));
+    }
+    let failures = failures(summary);
+    if !failures.is_empty() {
+        out.push_str("\n### Failed\n\n");
+    }
+    for FailureGroup { first, reason, lost } in failures {
+        let (plugin, host) = (name(&first.plugin), name(&first.host));
+        let reason = escape(&text::name(reason, 600));
+        out.push_str(&format!("- {plugin} on {host} ({}): {reason}\n", escape(&lost.join(", "))));
+    }
+    out.push_str(
+        "\nAdded: above control A (no plugin), paired by round, median over starts. A': no plugin again, the noise.\n",
+    );
+    for caveat in headline.caveats {
+        out.push_str(&format!("\n{}\n", escape(&caveat)));
+    }
+    out
+}
+
+fn line(row: &Row<'_>, digits: usize) -> String {
+    let cell = row.cell;
+    let interval = cell.added_ns.and_then(|added| added.interval());
+    let absolute = |at: Option<f64>| at.map(|ns| significant(ns / 1_000.0)).unwrap_or_default();
+    let fields = [
+        name(&cell.plugin),
+        if cell.control.is_some() { "no plugin".to_owned() } else { name(&cell.language) },
+        name(&cell.host),
+        match (&cell.error, cell.added_ns) {
+            (Some(_), _) => "failed".to_owned(),
+            (None, Some(added)) => us(added.p50, digits),
+            (None, None) => String::new(),
+        },
+        interval.map(|(low, high)| format!("{} to {}", us(low, digits), us(high, digits))).unwrap_or_default(),
+        row.noop.and_then(|noop| noop.added_ns).map(|added| us(added.p50, digits)).unwrap_or_default(),
+        absolute(cell.absolute_ns.and_then(|absolute| absolute.p50)),
+        absolute(cell.absolute_ns.and_then(|absolute| absolute.p99)),
+    ];
+    format!("| {} |\n", fields.join(" | "))
+}
+
+fn sdk_lines(place: &Place<'_>) -> String {
+    let prices: Vec<String> = place
+        .rows
+        .iter()
+        .filter_map(|row| {
+            Some(format!("{} {} µs", name(&row.cell.language), crate::number::signed_us(row.sdk_adds?.p50)))
+        })
+        .collect();
+    if prices.is_empty() { String::new() } else { format!("\nThe SDK adds: {}.\n", prices.join(", ")) }
+}
+
+fn name(name: &str) -> String {
+    escape(&text::name(name, 80))
+}
+
+/// Text that Markdown, the HTML within it and GitHub's mentions leave alone.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text::visible(text).chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '@' => escaped.push_str("&#64;"),
+            '|' => escaped.push_str("&#124;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '$' | '#' | '!' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

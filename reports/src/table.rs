@@ -1,0 +1,257 @@
+//! The answer in a terminal: fits 80 columns and uses more when there are more.
+
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+
+use crate::failures::{FailureGroup, failures};
+use crate::headline::headline;
+use crate::number::{decimals, duration, percent, significant, us};
+use crate::place::{Place, Row, places};
+use crate::summary::Summary;
+use crate::text;
+
+/// From this width on there is room for the host beside the language.
+const WIDE: u16 = 96;
+
+/// How to draw a table.
+#[derive(Debug, Clone, Copy)]
+pub struct TableOptions {
+    /// Columns of the terminal.
+    pub width: u16,
+    /// Whether to use ANSI colours.
+    pub colour: bool,
+}
+
+impl Default for TableOptions {
+    fn default() -> Self {
+        Self { width: 80, colour: false }
+    }
+}
+
+/// The figures of a run for people: one table per place, what the SDKs add, failures, and what the words mean.
+pub fn table(summary: &Summary, options: TableOptions) -> String {
+    let paint = Paint(options.colour);
+    let mut lines = Vec::new();
+    for place in places(summary) {
+        lines.push(paint.bold(&text::elide(&title(&place), options.width as usize)));
+        draw(&place, options, paint, &mut lines);
+        lines.extend(text::wrap(&sdk_line(&place), options.width as usize).into_iter().filter(|line| !line.is_empty()));
+        lines.push(String::new());
+    }
+    let failures = failures(summary);
+    if !failures.is_empty() {
+        lines.push(paint.bold("Failed"));
+        lines.extend(failures.iter().flat_map(|group| failure(group, options.width)).map(|line| paint.red(&line)));
+        lines.push(String::new());
+    }
+    for sentence in legend(summary) {
+        lines.extend(text::wrap(&sentence, options.width as usize).into_iter().map(|line| paint.dim(&line)));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+#[derive(Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn with(self, code: &str, text: &str) -> String {
+        if self.0 && !text.is_empty() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+    fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+    fn dim(self, text: &str) -> String {
+        self.with("2", text)
+    }
+    fn red(self, text: &str) -> String {
+        self.with("31", text)
+    }
+}
+
+fn title(place: &Place<'_>) -> String {
+    let (kind, versions) = match place.mode {
+        tollgate_record::Mode::InProcess => ("In process", place.versions()),
+        tollgate_record::Mode::Live => ("Live", place.versions()),
+    };
+    format!("{kind}, workload {}: {versions}", text::name(place.workload, 40))
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, PartialEq)]
+enum Column {
+    Plugin,
+    Language,
+    Host,
+    Added,
+    Interval,
+    Noop,
+    P50,
+    P99,
+}
+
+impl Column {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Plugin => "plugin",
+            Self::Language => "language",
+            Self::Host => "host",
+            Self::Added => "added µs",
+            Self::Interval => "[low, high]",
+            Self::Noop => "noop",
+            Self::P50 => "p50",
+            Self::P99 => "p99",
+        }
+    }
+
+    fn is_text(self) -> bool {
+        matches!(self, Self::Plugin | Self::Language | Self::Host)
+    }
+}
+
+/// Columns that fit: where several hosts share a narrow table, the host is worth more than the language, which most
+/// plugins have in their name.
+fn columns(place: &Place<'_>, width: u16) -> Vec<Column> {
+    use Column::*;
+    let several = place.hosts.len() > 1;
+    let mut columns = vec![Plugin];
+    columns.extend((!several || width >= WIDE).then_some(Language));
+    columns.extend(several.then_some(Host));
+    columns.extend([Added, Interval]);
+    columns.extend(place.rows.iter().any(|row| row.noop.is_some()).then_some(Noop));
+    columns.extend([P50, P99]);
+    columns
+}
+
+fn draw(place: &Place<'_>, options: TableOptions, paint: Paint, lines: &mut Vec<String>) {
+    let columns = columns(place, options.width);
+    let mut table = Table::new();
+    let rule = LineStyle::none().fill('─');
+    table
+        .load_style(TableStyle::new().header_separator(rule))
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(options.width)
+        .set_header(columns.iter().map(|column| column.title()).collect::<Vec<_>>());
+    let digits = decimals(place.largest_ns());
+    for row in &place.rows {
+        table.add_row(columns.iter().map(|&column| content(column, row, digits)).collect::<Vec<_>>());
+    }
+    if let Some(noise) = place.noise {
+        let row = Row { cell: noise, noop: None, sdk_adds: None };
+        table.add_row(columns.iter().map(|&column| content(column, &row, digits)).collect::<Vec<_>>());
+    }
+    for (index, column) in columns.iter().enumerate() {
+        let column_style = table.column_mut(index).expect("every column has a header");
+        column_style.set_padding(if index == 0 { (0, 1) } else { (1, if index + 1 == columns.len() { 0 } else { 1 }) });
+        if !column.is_text() {
+            column_style.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for (index, line) in table.trim_fmt().lines().enumerate() {
+        let line = line.trim_end();
+        lines.push(match index {
+            0 => paint.bold(line),
+            1 => paint.dim(line),
+            _ if place.noise.is_some() && line.starts_with("A' ") => paint.dim(line),
+            _ if line.contains(" failed") => paint.red(line),
+            _ => line.to_owned(),
+        });
+    }
+}
+
+fn content(column: Column, row: &Row<'_>, digits: usize) -> String {
+    let cell = row.cell;
+    let missing = || "-".to_owned();
+    let absolute = |at: Option<f64>| at.map_or_else(missing, |ns| significant(ns / 1_000.0));
+    match column {
+        Column::Plugin => text::name(&cell.plugin, 24),
+        Column::Language if cell.control.is_some() => "(no plugin)".to_owned(),
+        Column::Language => text::name(&cell.language, 16),
+        Column::Host => text::name(&cell.host, 16),
+        Column::Added if cell.error.is_some() => "failed".to_owned(),
+        Column::Added => cell.added_ns.map_or_else(missing, |added| us(added.p50, digits)),
+        Column::Interval if cell.error.is_some() => String::new(),
+        Column::Interval => match cell.added_ns.and_then(|added| added.interval()) {
+            Some((low, high)) => format!("[{}, {}]", us(low, digits), us(high, digits)),
+            None => missing(),
+        },
+        Column::Noop => row.noop.and_then(|noop| noop.added_ns).map_or_else(missing, |added| us(added.p50, digits)),
+        Column::P50 => absolute(cell.absolute_ns.and_then(|absolute| absolute.p50)),
+        Column::P99 => absolute(cell.absolute_ns.and_then(|absolute| absolute.p99)),
+    }
+}
+
+fn sdk_line(place: &Place<'_>) -> String {
+    let prices: Vec<String> = place
+        .rows
+        .iter()
+        .filter_map(|row| {
+            let adds = row.sdk_adds?;
+            let digits = decimals(place.largest_ns()).min(2);
+            let interval = adds.interval().map(|(low, high)| format!(" [{}, {}]", us(low, digits), us(high, digits)));
+            let name = text::name(&row.cell.language, 16);
+            Some(format!("{name} {} µs{}", us(adds.p50, digits), interval.unwrap_or_default()))
+        })
+        .collect();
+    if prices.is_empty() { String::new() } else { format!("The SDK adds: {}", prices.join(", ")) }
+}
+
+fn failure(FailureGroup { first, reason, lost }: &FailureGroup<'_>, width: u16) -> Vec<String> {
+    let line = format!(
+        "{} on {} ({}): {}",
+        text::name(&first.plugin, 60),
+        text::name(&first.host, 40),
+        lost.join(", "),
+        text::name(reason, 600),
+    );
+    let mut lines = text::wrap(&line, (width as usize).saturating_sub(2)).into_iter();
+    let first = lines.next().map(|line| format!("✗ {line}"));
+    first.into_iter().chain(lines.map(|line| format!("  {line}"))).collect()
+}
+
+fn legend(summary: &Summary) -> Vec<String> {
+    let run = &summary.environment;
+    let mut lines = vec![
+        "added: what the plugin costs a request above control A (no plugin), paired by round, median over starts. \
+         A': no plugin again, so its row is the noise. noop: added by a plugin that does nothing. p50, p99: whole \
+         requests timed one by one, in µs."
+            .to_owned(),
+    ];
+    let estimates = summary.cells.iter().filter_map(|cell| cell.added_ns);
+    let confidence = estimates
+        .filter_map(|added| added.confidence)
+        .fold(None, |least: Option<f64>, confidence| Some(least.map_or(confidence, |least| least.min(confidence))));
+    let rounds: Vec<u64> =
+        summary.cells.iter().filter(|cell| cell.added_ns.is_some()).map(|cell| cell.rounds).collect();
+    let placement: Vec<String> = run
+        .placement
+        .iter()
+        .map(|(name, placement)| format!("{} {}", text::name(name, 24).replace('_', " "), placement_words(placement)))
+        .collect();
+    let mut how = format!("{} {}", run.starts, if run.starts == 1 { "start" } else { "starts" });
+    if let (Some(least), Some(most)) = (rounds.iter().min(), rounds.iter().max()) {
+        how.push_str(&if least == most { format!(", {least} rounds") } else { format!(", {least} to {most} rounds") });
+    }
+    if let Some(confidence) = confidence {
+        how.push_str(&format!(", intervals of at least {} confidence", percent(confidence)));
+    }
+    if !placement.is_empty() {
+        how.push_str(&format!("; {}", placement.join(", ")));
+    }
+    lines.push(format!("{how}; seed {}.", run.seed));
+    lines.extend(headline(summary).caveats);
+    if let Some(clock) = run.machine.clock_ns {
+        lines.push(format!("Reading the clock takes {} and is part of p50 and p99.", duration(clock)));
+    }
+    lines
+}
+
+/// Where the two ends ran, in words.
+pub(crate) fn placement_words(placement: &tollgate_record::Placement) -> String {
+    match placement {
+        tollgate_record::Placement::SameCore { core } => format!("on core {core}"),
+        tollgate_record::Placement::TwoCores { probe, gateway } => {
+            format!("probe on core {probe} and gateway on core {gateway}")
+        }
+        tollgate_record::Placement::Unpinned => "not pinned".to_owned(),
+    }
+}

@@ -1,0 +1,104 @@
+//! Names and messages come from plugins, paths and gateways: they are shown, never obeyed.
+
+/// Control, direction and invisible characters written out (`\u{202E}`), so that text cannot move the cursor, turn
+/// the line around or hide.
+pub(crate) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => shown.push_str("\\n"),
+            '\t' => shown.push_str("\\t"),
+            '\r' => shown.push_str("\\r"),
+            c if c.is_control() || is_invisible(c) => shown.push_str(&format!("\\u{{{:X}}}", c as u32)),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Direction marks and overrides, zero-width characters, separators, tags and what XML forbids.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{FFFE}' | '\u{FFFF}'
+        | '\u{E0000}'..='\u{E007F}')
+}
+
+/// At most so many characters; what was cut shows as `…`.
+pub(crate) fn elide(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+/// A name as it stands in a table or chart.
+pub(crate) fn name(text: &str, most: usize) -> String {
+    elide(&visible(text), most)
+}
+
+/// Text for HTML and XML, between tags and inside double quotes.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in visible(text).chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Words broken into lines of at most so many characters; a word that is longer is cut.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(8);
+    let mut lines = vec![String::new()];
+    let mut length = 0;
+    for word in text.split_whitespace() {
+        let mut word: Vec<char> = word.chars().collect();
+        if length > 0 && length + 1 + word.len() > width {
+            lines.push(String::new());
+            length = 0;
+        }
+        while word.len() > width {
+            let rest = word.split_off(width);
+            lines.last_mut().expect("never empty").extend(word);
+            lines.push(String::new());
+            word = rest;
+        }
+        let line = lines.last_mut().expect("never empty");
+        if length > 0 {
+            line.push(' ');
+            length += 1;
+        }
+        length += word.len();
+        line.extend(word);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_acts_survives() {
+        let hostile = "a\u{1b}[31m\u{202e}\u{0}\u{200b}\n\"<script>'&";
+        assert_eq!(visible(hostile), "a\\u{1B}[31m\\u{202E}\\u{0}\\u{200B}\\n\"<script>'&");
+        assert_eq!(escape("\"<script>'&"), "&quot;&lt;script&gt;&#39;&amp;");
+        assert_eq!(elide("abcdef", 4), "abc…");
+        assert_eq!(elide("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn lines_keep_to_the_width_and_lose_nothing() {
+        let text = format!("some words and {} after it", "x".repeat(100));
+        let lines = wrap(&text, 20);
+        assert!(lines.iter().all(|line| line.chars().count() <= 20), "{lines:?}");
+        assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
+    }
+}

@@ -1,0 +1,231 @@
+//! The HTML report: whole, closed to the network, safe with any name, and with the same figures as the summary.
+//! The pages are also written to `target/tmp`, where a browser can open them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::synthetic::{Make, record};
+use roxmltree::{Document, Node};
+use serde_json::Value;
+use tollgate_record::Record;
+use tollgate_reports::{charts, html, json, places, summarize};
+
+fn pages() -> Vec<(&'static str, Vec<Record>)> {
+    let usual = record(&Make::default());
+    let hostile = record(&Make { hostile: true, starts: 3, envoy: false, requests: 500 });
+    let mut empty = record(&Make { requests: 5, ..Make::default() });
+    empty.cells.clear();
+    vec![
+        ("report.html", vec![usual.clone()]),
+        ("hostile.html", vec![hostile.clone()]),
+        ("two.html", vec![usual, hostile]),
+        ("empty.html", vec![empty]),
+        ("none.html", Vec::new()),
+    ]
+}
+
+#[test]
+fn every_page_is_whole_small_and_closed_to_the_network() {
+    for (name, records) in pages() {
+        let page = html(&records);
+        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&path, &page).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
+
+        assert!(page.starts_with("<!doctype html>") && page.contains("<html lang=\"en\">"), "{name}");
+        assert!(page.len() < 1_000_000, "{name} has {} bytes", page.len());
+        assert!(page.contains("default-src 'none'"), "{name}");
+        for loading in [" src=", "@import", "url(", "<iframe", "<object", "<img", "http-equiv=\"refresh"] {
+            assert!(!page.contains(loading), "{name} has {loading}");
+        }
+        let unsafe_character = |c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c);
+        assert!(!page.contains(unsafe_character), "{name}");
+
+        let main = main_of(&page);
+        let document = Document::parse(&main).unwrap_or_else(|error| panic!("{name} is not well formed: {error}"));
+        check_ids(name, &document);
+        check_headings(name, &document);
+        check_accessibility(name, &document);
+    }
+}
+
+/// The part that we write, which is also XML; the head is the template's.
+fn main_of(page: &str) -> String {
+    let (start, end) = (page.find("<main").expect("a main"), page.find("</main>").expect("its end"));
+    page[start..end + "</main>".len()].to_owned()
+}
+
+fn check_ids(name: &str, document: &Document<'_>) {
+    let mut ids = BTreeSet::new();
+    for id in document.descendants().filter_map(|node| node.attribute("id")) {
+        assert!(ids.insert(id), "{name}: id {id} twice");
+    }
+    for node in document.descendants() {
+        let refers = node.attribute("href").and_then(|href| href.strip_prefix('#')).into_iter();
+        let labels = node.attribute("aria-labelledby").unwrap_or_default().split_whitespace();
+        for id in refers.chain(labels) {
+            assert!(ids.contains(id), "{name}: nothing has the id {id}");
+        }
+    }
+}
+
+fn check_headings(name: &str, document: &Document<'_>) {
+    let levels: Vec<u32> =
+        document.descendants().filter_map(|node| node.tag_name().name().strip_prefix('h')?.parse().ok()).collect();
+    assert_eq!(levels.iter().filter(|level| **level == 1).count(), 1, "{name}: one h1");
+    assert_eq!(levels[0], 1, "{name}");
+    for pair in levels.windows(2) {
+        assert!(pair[1] <= pair[0] + 1, "{name}: heading {} after {}", pair[1], pair[0]);
+    }
+}
+
+fn check_accessibility(name: &str, document: &Document<'_>) {
+    for node in document.descendants() {
+        let has = |child: &str| node.children().any(|node| node.has_tag_name(child));
+        match node.tag_name().name() {
+            "table" => {
+                assert!(has("caption"), "{name}: a table without a caption");
+                let columns = descendants(&node, "thead").flat_map(|head| descendants(&head, "th")).count();
+                for row in descendants(&node, "tbody").flat_map(|body| descendants(&body, "tr")) {
+                    let cells = row.children().filter(Node::is_element).count();
+                    assert_eq!(cells, columns, "{name}: a row of another length");
+                }
+            }
+            "svg" if node.attribute("role") == Some("img") => {
+                let title = node.children().any(|child| child.tag_name().name() == "title");
+                let desc = node.children().any(|child| child.tag_name().name() == "desc");
+                assert!(title && desc, "{name}: a chart without title or description");
+            }
+            "th" => assert!(node.attribute("scope").is_some(), "{name}: a heading cell without a scope"),
+            _ => {}
+        }
+    }
+}
+
+fn descendants<'a, 'i>(node: &Node<'a, 'i>, tag: &'static str) -> impl Iterator<Item = Node<'a, 'i>> + use<'a, 'i> {
+    node.descendants().filter(move |node| node.has_tag_name(tag))
+}
+
+#[test]
+fn the_report_has_all_its_parts() {
+    let page = html(&[record(&Make::default())]);
+    for id in ["added", "percentiles", "article", "figures", "lifecycle", "work", "failures", "method", "data"] {
+        assert!(page.contains(&format!("<section id=\"{id}\"")), "no section {id}");
+    }
+    for text in
+        ["On Envoy a plugin adds", "function env.abort not found", "tollgate run --gateway envoy --seed 42", "2.20 MiB"]
+    {
+        assert!(page.contains(text) || page.replace('\u{a0}', " ").contains(text), "no {text}");
+    }
+    assert_eq!(
+        page.matches("class=\"chart\"").count(),
+        3 + 3 + 1,
+        "a bar chart and curves per place, and the article's"
+    );
+}
+
+#[test]
+fn the_embedded_data_are_the_summary() {
+    for (name, records) in pages() {
+        let page = html(&records);
+        for (index, record) in records.iter().enumerate() {
+            let prefix = if records.len() == 1 { String::new() } else { format!("run{}-", index + 1) };
+            let open = format!("<script type=\"application/json\" id=\"{prefix}summary-json\">");
+            let start = page.find(&open).expect("the data block") + open.len();
+            let end = start + page[start..].find("</script>").expect("its end");
+            assert!(!page[start..end].contains(['<', '>', '&']), "{name}: nothing in the data can end or open a tag");
+            let embedded: Value = serde_json::from_str(&page[start..end]).expect("it is JSON");
+            let expected: Value = serde_json::from_str(&json(&summarize(record))).expect("it is JSON");
+            assert!(embedded == expected, "{name}: the data block differs from the summary");
+        }
+    }
+}
+
+#[test]
+fn names_show_as_text_and_nothing_more() {
+    let page = html(&[record(&Make { hostile: true, starts: 2, envoy: false, requests: 100 })]);
+    assert!(!page.contains("<script>alert"), "no script of a name");
+    assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)"), "but its text");
+    assert!(page.contains("rtl\\u{202E}evil"), "direction marks are written out");
+    let main = main_of(&page);
+    let document = Document::parse(&main).expect("well formed");
+    for node in document.descendants().filter(Node::is_element) {
+        for attribute in node.attributes() {
+            assert!(!attribute.name().starts_with("on"), "{} has a handler", node.tag_name().name());
+            assert!(!attribute.value().starts_with("javascript:"));
+        }
+        assert!(!["script", "style", "iframe"].contains(&node.tag_name().name()));
+    }
+}
+
+#[test]
+fn the_charts_have_the_figures_of_the_summary() {
+    for (name, records) in pages().into_iter().take(2) {
+        let summary = summarize(&records[0]);
+        let page = html(&records);
+        let main = main_of(&page);
+        let document = Document::parse(&main).expect("well formed");
+        let mut drawn: BTreeMap<(String, String), [Option<f64>; 3]> = BTreeMap::new();
+        for bar in document.descendants().filter(|node| node.attribute("class") == Some("bar")) {
+            let key = (bar.attribute("data-host").expect("a host"), bar.attribute("data-plugin").expect("a plugin"));
+            let figure = |name: &str| bar.attribute(name).map(|text| text.parse().expect("a number"));
+            let figures = ["data-added-ns", "data-low-ns", "data-high-ns"].map(figure);
+            assert!(drawn.insert((key.0.to_owned(), key.1.to_owned()), figures).is_none(), "{key:?} twice");
+        }
+        let mut expected = 0;
+        for place in places(&summary) {
+            for cell in place.rows.iter().map(|row| row.cell).chain(place.noise) {
+                let Some(added) = cell.added_ns else { continue };
+                let shown = |text: &str| {
+                    let shown = text.replace('\u{202e}', "\\u{202E}").replace('\u{2066}', "\\u{2066}");
+                    shown.replace('\u{1b}', "\\u{1B}").replace('\u{0}', "\\u{0}").replace('\u{7}', "\\u{7}")
+                };
+                let key = (cell.host.clone(), shown(&cell.plugin));
+                assert_eq!(drawn.get(&key), Some(&[Some(added.p50), added.low, added.high]), "{name}: {key:?}");
+                expected += 1;
+            }
+        }
+        assert_eq!(drawn.len(), expected, "{name}: nothing else is drawn");
+    }
+}
+
+#[test]
+fn bars_are_as_long_as_their_figures() {
+    let record = record(&Make { requests: 50, ..Make::default() });
+    let summary = summarize(&record);
+    for place in places(&summary) {
+        let svg = charts::bars(&place, "bars");
+        let document = Document::parse(&svg).expect("well formed");
+        let bars: Vec<(f64, f64)> = document
+            .descendants()
+            .filter(|node| node.attribute("class") == Some("bar"))
+            .map(|bar| {
+                let number = |name: &str| bar.attribute(name).expect("there").parse::<f64>().expect("a number");
+                (number("data-added-ns"), number("width"))
+            })
+            .collect();
+        let (longest_ns, longest_px) = bars.iter().copied().fold((0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a });
+        for (ns, px) in bars {
+            let exact = (ns / longest_ns * longest_px).max(1.0);
+            assert!((px - exact).abs() <= 1.5, "{ns} ns is {px} px, not {exact}");
+        }
+        let file = charts::standalone(&svg);
+        assert!(Document::parse(&file).is_ok() && file.contains("prefers-color-scheme"));
+    }
+}
+
+/// Fifty records of 200 cells: a folder of runs opens in a second (in a release build; here it only has to end).
+#[test]
+#[ignore = "a measurement: run it with --release --ignored --nocapture"]
+fn fifty_records_render_quickly() {
+    let mut one = record(&Make { requests: 2_000, ..Make::default() });
+    let mut number = 0;
+    while one.cells.len() < 200 {
+        let mut cell = one.cells[number].clone();
+        cell.id.plugin = format!("{}-{number}", cell.id.plugin);
+        one.cells.push(cell);
+        number += 1;
+    }
+    let records = vec![one; 50];
+    let began = std::time::Instant::now();
+    let bytes: usize = records.iter().map(|record| html(std::slice::from_ref(record)).len()).sum();
+    println!("{bytes} bytes in {:?}", began.elapsed());
+}

@@ -1,0 +1,5 @@
+//! Whole reports of synthetic records, in one test program.
+
+mod html;
+mod synthetic;
+mod text;

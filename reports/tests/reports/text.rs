@@ -1,0 +1,316 @@
+//! The renderers that write text: JSON, CSV, Markdown and the terminal table.
+
+use std::collections::BTreeSet;
+
+use crate::synthetic::{Make, hostile_names, record};
+use serde_json::Value;
+use tollgate_record::{Control, Mode, Phase, Record};
+use tollgate_reports::{
+    Summary, TableOptions, Verdict, article, csv, headline, json, markdown, median, places, summarize, table,
+};
+
+fn usual() -> Summary {
+    summarize(&record(&Make { requests: 2_000, ..Make::default() }))
+}
+
+fn hostile() -> Summary {
+    summarize(&record(&Make { hostile: true, starts: 3, requests: 200, ..Make::default() }))
+}
+
+fn keys(value: &Value) -> BTreeSet<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+#[test]
+fn the_json_has_the_shape_of_the_design() {
+    let summary = usual();
+    let object: Value = serde_json::from_str(&json(&summary)).expect("it is JSON");
+    assert_eq!(keys(&object), BTreeSet::from(["schema", "environment", "cells"]));
+    assert_eq!(object["schema"], "tollgate/summary/1");
+    for known in ["seed", "command_line", "cpu_model", "cores", "kernel", "versions", "placement"] {
+        assert!(object["environment"].get(known).is_some(), "the environment has {known}");
+    }
+    let cells = object["cells"].as_array().expect("an array");
+    assert_eq!(cells.len(), summary.cells.len());
+    for cell in cells {
+        let expected = [
+            "plugin",
+            "language",
+            "kind",
+            "variant",
+            "mode",
+            "host",
+            "host_version",
+            "workload",
+            "phase",
+            "rounds",
+            "added_ns",
+            "absolute_ns",
+            "counters",
+            "error",
+        ];
+        assert_eq!(keys(cell), BTreeSet::from(expected), "{cell}");
+        assert!(["in_process", "live"].contains(&cell["mode"].as_str().expect("text")));
+        if !cell["added_ns"].is_null() {
+            let keys = keys(&cell["added_ns"]);
+            assert!(keys.is_superset(&BTreeSet::from(["p50", "low", "high", "confidence"])), "{cell}");
+        }
+        if !cell["absolute_ns"].is_null() {
+            assert_eq!(keys(&cell["absolute_ns"]), BTreeSet::from(["p50", "p90", "p99", "p999"]));
+        }
+        if !cell["counters"].is_null() {
+            let expected = ["host_calls", "bytes_in", "bytes_out", "allocations", "fuel"];
+            assert_eq!(keys(&cell["counters"]), BTreeSet::from(expected));
+            assert!(cell["counters"]["host_calls"].is_object());
+        }
+    }
+}
+
+#[test]
+fn what_is_not_known_is_null_and_never_zero() {
+    let object: Value = serde_json::from_str(&json(&usual())).expect("it is JSON");
+    let mut seen = BTreeSet::new();
+    for cell in object["cells"].as_array().expect("an array") {
+        if !cell["error"].is_null() {
+            assert!(cell["added_ns"].is_null() && cell["absolute_ns"].is_null(), "a failure has no figure: {cell}");
+            seen.insert("failure");
+        } else if cell["phase"] != "request" {
+            assert!(cell["added_ns"].is_null(), "no control, nothing added: {cell}");
+            assert!(cell["absolute_ns"]["p50"].as_f64().expect("a time") > 0.0);
+            assert!(cell["absolute_ns"]["p90"].is_null(), "six times say nothing about p90: {cell}");
+            seen.insert("phase");
+        } else if cell["plugin"] == "A" {
+            assert!(cell["added_ns"].is_null() && cell["kind"].is_null() && cell["language"] == "none");
+            seen.insert("control");
+        } else {
+            assert!(cell["added_ns"]["p50"].is_f64(), "{cell}");
+            seen.insert("request");
+        }
+        if cell["plugin"] == "lua" && cell["phase"] == "request" {
+            assert!(cell["counters"]["fuel"].is_null(), "Lua has no fuel");
+        }
+    }
+    assert_eq!(seen.len(), 4, "{seen:?}");
+    let few = summarize(&record(&Make { requests: 100, ..Make::default() }));
+    let at = few.cells[0].absolute_ns.expect("600 requests were timed");
+    assert!(at.p90.is_some() && at.p99.is_none() && at.p999.is_none(), "600 requests carry p90 only: {at:?}");
+}
+
+#[test]
+fn figures_are_those_of_the_series_and_not_rounded() {
+    let record = record(&Make { requests: 200, ..Make::default() });
+    let summary = summarize(&record);
+    for (cell, raw) in summary.cells.iter().zip(&record.cells).filter(|(_, raw)| raw.error.is_none()) {
+        let starts: Vec<f64> = raw
+            .series
+            .iter()
+            .filter_map(|series| {
+                let blocks: Vec<f64> = series.added_blocks_ns.iter().map(|&ns| ns as f64 / 20.0).collect();
+                median(&blocks)
+            })
+            .collect();
+        assert_eq!(cell.added_ns.map(|added| added.p50), median(&starts), "{}", raw.id);
+        let (low, high) = (starts.iter().copied().reduce(f64::min), starts.iter().copied().reduce(f64::max));
+        assert_eq!(cell.added_ns.and_then(|added| added.low), low, "six starts: smallest to largest");
+        assert_eq!(cell.added_ns.and_then(|added| added.high), high);
+    }
+}
+
+#[test]
+fn places_hold_every_plugin_once_with_its_noise_and_its_sdk_price() {
+    let summary = usual();
+    let places = places(&summary);
+    assert_eq!(
+        places.iter().map(|place| place.short_title()).collect::<Vec<_>>(),
+        ["wasmtime (in process)", "embedded", "envoy"]
+    );
+    for place in &places {
+        assert_eq!(place.noise.and_then(|cell| cell.control), Some(Control::APrime));
+        for row in &place.rows {
+            assert_eq!(row.noop.map(|noop| noop.plugin.as_str()), Some(row.cell.plugin.as_str()));
+            let raw = row.cell.plugin.replace("-sdk", "-raw");
+            let raw = place.rows.iter().find(|other| other.cell.plugin == raw && other.cell.plugin != row.cell.plugin);
+            let expected = raw.filter(|_| row.cell.error.is_none()).map(|raw| {
+                let both = row.cell.starts.iter().zip(&raw.cell.starts);
+                median(&both.map(|(sdk, raw)| sdk.added_ns - raw.added_ns).collect::<Vec<_>>()).expect("six starts")
+            });
+            assert_eq!(row.sdk_adds.map(|adds| adds.p50), expected, "{}", row.cell.plugin);
+        }
+    }
+    let hosts: BTreeSet<&str> = places[0].rows.iter().map(|row| row.cell.host.as_str()).collect();
+    assert_eq!(hosts, BTreeSet::from(["luajit", "native", "wasmtime"]), "single hosts stand beside the many");
+}
+
+#[test]
+fn the_table_keeps_to_its_width_and_says_everything() {
+    for (summary, name) in [(usual(), "usual"), (hostile(), "hostile")] {
+        for width in [80, 100, 140, 200] {
+            let text = table(&summary, TableOptions { width, colour: false });
+            for line in text.lines() {
+                assert!(line.chars().count() <= usize::from(width), "{name} at {width}: {line}");
+                assert!(!line.contains(|c: char| c.is_control()), "{name}: {line:?}");
+            }
+            let noise_rows = text.lines().filter(|line| line.trim_start().starts_with("A' ")).count();
+            assert!(noise_rows >= 3, "each place shows its noise: {text}");
+            for wanted in ["cpp-raw", "assemblyscript-sdk", "The SDK adds: Rust", "function env.abort not found"] {
+                let unbroken = text.replace("\n  ", " ");
+                assert!(unbroken.contains(wanted), "{name} at {width} has {wanted}:\n{text}");
+            }
+        }
+        let coloured = table(&summary, TableOptions { width: 80, colour: true });
+        let plain = table(&summary, TableOptions { width: 80, colour: false });
+        let codes = ["\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[0m"];
+        let stripped = codes.iter().fold(coloured.clone(), |text, code| text.replace(code, ""));
+        assert_eq!(stripped, plain, "colour adds nothing but colour");
+        assert_ne!(coloured, plain);
+    }
+}
+
+#[test]
+fn csv_is_rectangular_and_holds_no_formula() {
+    for summary in [usual(), hostile()] {
+        let text = csv(&summary);
+        let rows: Vec<Vec<String>> = text.lines().map(fields).collect();
+        assert_eq!(rows.len(), summary.cells.len() + 1);
+        for row in &rows {
+            assert_eq!(row.len(), rows[0].len(), "{row:?}");
+            for field in row {
+                let acts = field.starts_with(['=', '+', '-', '@']);
+                assert!(!acts || field.parse::<f64>().is_ok(), "a spreadsheet would run {field}");
+                assert!(!field.contains(|c: char| c.is_control()), "{field:?}");
+            }
+        }
+        let column = rows[0].iter().position(|title| title == "added_p50_ns").expect("the column is there");
+        for (row, cell) in rows[1..].iter().zip(&summary.cells) {
+            assert_eq!(row[column].parse().ok(), cell.added_ns.map(|added| added.p50), "exact figures");
+        }
+    }
+}
+
+/// Fields of a line of CSV.
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                fields.last_mut().expect("never empty").push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            c => fields.last_mut().expect("never empty").push(c),
+        }
+    }
+    assert!(!quoted, "an open quote in {line}");
+    fields
+}
+
+#[test]
+fn markdown_shows_hostile_names_as_text() {
+    let text = markdown(&hostile());
+    assert!(!text.contains("<script") && !text.contains("</"), "no tag survives");
+    assert!(!text.contains("[link](") && !text.contains(" @all"), "no link and no mention survives");
+    for line in text.lines().filter(|line| line.starts_with('|')) {
+        assert_eq!(line.matches('|').count(), 9, "eight columns: {line}");
+    }
+    assert!(text.contains("\\\\u{202E}"), "direction marks are written out");
+    assert!(hostile_names().iter().all(|name| !name.contains('\u{202e}') || !text.contains(name.as_str())));
+}
+
+#[test]
+fn the_headline_says_who_and_how_sure() {
+    let words = headline(&usual());
+    assert!(
+        words.title.starts_with("On Envoy a plugin adds 14.") && words.title.contains("(Go, SDK)"),
+        "{}",
+        words.title
+    );
+    let raw = &words.places[0].sentences[0];
+    assert!(raw.starts_with("With the bare ABI, C++ adds least, 29.") && raw.contains("Go most"), "{raw}");
+    assert!(words.places[0].sentences.last().expect("noise").starts_with("No plugin at all"), "{words:?}");
+    assert!(words.caveats.iter().any(|caveat| caveat.contains("failed")), "{:?}", words.caveats);
+}
+
+#[test]
+fn what_is_not_settled_is_not_claimed() {
+    let mut close = record(&Make { requests: 50, envoy: false, ..Make::default() });
+    // C++ and Rust raw on the embedded gateway: the same series, so nothing can tell them apart.
+    let series = find(&close, "embedded", "cpp-raw").series.clone();
+    for name in ["rust-raw", "go-raw", "assemblyscript-raw"] {
+        set(&mut close, "embedded", name, |cell| cell.series = series.clone());
+    }
+    let sentence = headline(&summarize(&close)).places[0].sentences[0].clone();
+    assert!(sentence.contains("overlap") && sentence.contains("does not settle"), "{sentence}");
+
+    for (starts, expected) in [(1, "too narrow"), (3, "75 % confidence")] {
+        let caveats = headline(&summarize(&record(&Make { starts, requests: 50, ..Make::default() }))).caveats;
+        assert!(caveats.iter().any(|caveat| caveat.contains(expected)), "{starts} starts: {caveats:?}");
+    }
+
+    set(&mut close, "embedded", "A'", |cell| {
+        for series in &mut cell.series {
+            series.added_blocks_ns = vec![200_000 + i64::from(series.start), -200_000, 200_000];
+        }
+    });
+    let sentences = headline(&summarize(&close)).places[0].sentences.clone();
+    assert!(sentences.last().expect("noise").contains("do not rank by it"), "{sentences:?}");
+}
+
+#[test]
+fn a_record_without_figures_still_reads() {
+    let mut empty = record(&Make { requests: 10, ..Make::default() });
+    empty.cells.clear();
+    empty.interrupted = true;
+    let summary = summarize(&empty);
+    assert!(headline(&summary).caveats[0].contains("interrupted"));
+    assert!(article(&summary).is_none());
+    assert!(!table(&summary, TableOptions::default()).is_empty() && !markdown(&summary).is_empty());
+    assert_eq!(csv(&summary).lines().count(), 1);
+}
+
+#[test]
+fn the_article_is_judged_on_envoy_only_and_within_reason() {
+    let published_us = [("cpp-raw", 0.19), ("go-sdk", 0.20), ("rust-sdk", 0.21)];
+    // Measured over published: equal, a factor that hardware explains, one that it does not.
+    let cases = [(1.0, Verdict::Confirmed), (0.5, Verdict::NotComparable), (0.1, Verdict::Contradicted)];
+    for (factor, expected) in cases {
+        let mut record = record(&Make { requests: 20, ..Make::default() });
+        for (name, ms) in published_us {
+            set(&mut record, "envoy", name, |cell| {
+                for series in &mut cell.series {
+                    let ns = ms * 1e6 * factor * f64::from(series.requests_per_sample as u32);
+                    series.added_blocks_ns = vec![ns as i64];
+                }
+            });
+        }
+        let article = article(&summarize(&record)).expect("its languages are measured");
+        for row in &article.rows[..3] {
+            assert_eq!(row.verdict, expected, "{} times {factor}: {}", row.published.name, row.sentence);
+        }
+    }
+    let without = article(&summarize(&record(&Make { requests: 20, envoy: false, ..Make::default() })));
+    for row in without.expect("measured elsewhere").rows {
+        assert_eq!(row.verdict, Verdict::NotComparable);
+        assert!(row.sentence.contains("--gateway envoy"), "{}", row.sentence);
+    }
+}
+
+fn find<'a>(record: &'a Record, host: &str, plugin: &str) -> &'a tollgate_record::Cell {
+    let wanted = |cell: &&tollgate_record::Cell| {
+        cell.id.host == host && cell.id.plugin == plugin && cell.id.workload != "noop" && cell.id.mode == Mode::Live
+    };
+    record.cells.iter().find(wanted).expect("the record has that cell")
+}
+
+fn set(record: &mut Record, host: &str, plugin: &str, change: impl FnOnce(&mut tollgate_record::Cell)) {
+    let index = record.cells.iter().position(|cell| {
+        cell.id.host == host
+            && cell.id.plugin == plugin
+            && cell.id.workload != "noop"
+            && cell.id.phase == Phase::Request
+            && cell.id.mode == Mode::Live
+    });
+    change(&mut record.cells[index.expect("the record has that cell")]);
+}
