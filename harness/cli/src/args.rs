@@ -1,0 +1,164 @@
+//! The command line. Names and meanings are those of the README.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use tollgate_record::TimeBudget;
+
+/// What a gateway plugin costs each request: measured in process and on a live gateway, proved equal, with intervals.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Verify, measure, print the table, write record.json and report.html
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Run every arm once and prove that all did the same work
+    Verify(VerifyArgs),
+    /// Plugins, hosts, gateways and workloads; what is missing here and how to get it
+    List,
+    /// Install a gateway into your cache folder
+    Install(InstallArgs),
+    /// Figures of a record, without measuring
+    Summary(SummaryArgs),
+    /// The HTML report of one or more records
+    Report(ReportArgs),
+    /// A process that measures for its parent; speaks JSON lines
+    #[command(hide = true)]
+    Worker,
+}
+
+const RUN_EXAMPLES: &str = "Examples:
+  tollgate run                                     all plugins, in process and on the embedded gateway
+  tollgate run --gateway envoy                     and on a real Envoy (see `tollgate install envoy`)
+  tollgate run --plugin ./mine.wasm --config c.json --time quick
+  tollgate run --plugin lua --plugin rust-sdk --only in-process";
+
+/// What to run: shared by `run` and `verify`.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct Selectors {
+    /// A plugin's name, or the path of a .wasm or .lua, which is taken beside the named ones (no name: all)
+    #[arg(long = "plugin", value_name = "NAME|PATH")]
+    pub(crate) plugins: Vec<String>,
+    /// Configuration handed to plugins given by path
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A host to measure on in process (default: all that are built in)
+    #[arg(long = "host", value_name = "NAME")]
+    pub(crate) hosts: Vec<String>,
+    /// A gateway to measure on, beside `embedded`
+    #[arg(long = "gateway", value_name = "NAME")]
+    pub(crate) gateways: Vec<String>,
+    /// A workload (default: all); plugins given by path are held to its effects only when it is named
+    #[arg(long = "workload", value_name = "NAME")]
+    pub(crate) workloads: Vec<String>,
+    /// Leave out a plugin, host or gateway
+    #[arg(long = "skip", value_name = "NAME")]
+    pub(crate) skip: Vec<String>,
+    /// Only one of the two modes
+    #[arg(long, value_enum)]
+    pub(crate) only: Option<Only>,
+    /// Envoy's binary (default: $TOLLGATE_ENVOY, PATH, then the cache folder)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) envoy: Option<PathBuf>,
+    /// First port of a gateway's listeners, one per arm (default: any free ones)
+    #[arg(long, value_name = "PORT")]
+    pub(crate) base_port: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Only {
+    InProcess,
+    Live,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) selectors: Selectors,
+    /// How long: about 20 seconds, 2 minutes or 15 minutes for the default set
+    #[arg(long, value_enum, default_value = "standard")]
+    pub(crate) time: Time,
+    /// Seed of every shuffle (default: from the clock; it is in the record)
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Folder for record.json, report.html and the journal
+    #[arg(long, value_name = "DIR", default_value = "tollgate-out")]
+    pub(crate) out: PathBuf,
+    /// No progress on stderr
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// What is printed on stdout
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Time {
+    Quick,
+    Standard,
+    Thorough,
+}
+
+impl From<Time> for TimeBudget {
+    fn from(time: Time) -> Self {
+        match time {
+            Time::Quick => Self::Quick,
+            Time::Standard => Self::Standard,
+            Time::Thorough => Self::Thorough,
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) selectors: Selectors,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InstallArgs {
+    /// What to install
+    #[arg(value_enum)]
+    pub(crate) what: Installable,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Installable {
+    Envoy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Csv,
+    Markdown,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SummaryArgs {
+    /// A record.json, or the journal.jsonl of an interrupted run
+    pub(crate) record: PathBuf,
+    /// How to print it
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReportArgs {
+    /// One or more records
+    #[arg(required = true)]
+    pub(crate) records: Vec<PathBuf>,
+    /// The file to write
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    pub(crate) out: PathBuf,
+    /// Instead of writing HTML, replace the table between the markers of this Markdown file
+    #[arg(long, value_name = "FILE", conflicts_with = "out")]
+    pub(crate) splice: Option<PathBuf>,
+}

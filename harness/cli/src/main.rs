@@ -1,0 +1,53 @@
+//! `tollgate`: what a gateway plugin costs each request. A verb is a file in `verbs/`.
+
+mod args;
+mod interrupt;
+mod live;
+mod machine;
+mod measuring;
+mod plan;
+mod progress;
+mod schedule;
+mod select;
+mod status;
+mod verbs;
+mod verification;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Verb};
+use crate::status::Status;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Nothing to do when the terminal is gone; help is not an error, all else is a usage error.
+            let _ = error.print();
+            return if error.use_stderr() { Status::Usage } else { Status::Pass }.into();
+        }
+    };
+    match run(args) {
+        Ok(status) => status.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            status::of_error(&error).into()
+        }
+    }
+}
+
+fn run(args: Args) -> anyhow::Result<Status> {
+    match args.verb {
+        None => verbs::first_steps(),
+        Some(Verb::Run(options)) => verbs::run::run(&options),
+        Some(Verb::Verify(options)) => verbs::verify::run(&options),
+        Some(Verb::List) => verbs::list::run(),
+        Some(Verb::Install(options)) => verbs::install::run(&options),
+        Some(Verb::Summary(options)) => verbs::summary::run(&options),
+        Some(Verb::Report(options)) => verbs::report::run(&options),
+        Some(Verb::Worker) => verbs::worker::run(),
+    }
+}

@@ -1,0 +1,225 @@
+//! The measuring of a run: verification, then starts in process and of each gateway in turn, each finished thing into
+//! the journal at once. Places take turns within a start, so that a slow drift of the machine hits all of them.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use tollgate_gateways::Gateway;
+use tollgate_record::{Cell, CellId, Entry, Failure, FailureClass, Journal, Phase, Placement, Record, Series};
+
+use crate::args::Selectors;
+use crate::machine::CpuTicks;
+use crate::plan::{self, IN_PROCESS};
+use crate::progress::Progress;
+use crate::schedule::Schedule;
+use crate::select::{Arm, Selection};
+use crate::verification::{ARM_LIMIT, Verdict, culprit, verify};
+use crate::worker::{Job, Message, WorkerArm, run_job};
+use crate::{interrupt, live};
+
+/// A run in the making.
+pub(crate) struct Measuring<'a> {
+    journal: Journal,
+    progress: Progress,
+    schedule: Schedule,
+    selectors: &'a Selectors,
+    /// Planned measuring time that is over.
+    done: Duration,
+    failed: BTreeSet<CellId>,
+}
+
+impl<'a> Measuring<'a> {
+    pub(crate) fn new(journal: Journal, progress: Progress, schedule: Schedule, selectors: &'a Selectors) -> Self {
+        Self { journal, progress, schedule, selectors, done: Duration::ZERO, failed: BTreeSet::new() }
+    }
+
+    /// Measures everything, or what is possible until an interrupt.
+    pub(crate) fn run(mut self, selection: &Selection) -> anyhow::Result<(Record, Duration)> {
+        let ticks = CpuTicks::now();
+        self.declare(selection)?;
+        self.verify(selection)?;
+        for start in 0..self.schedule.starts {
+            if selection.measure_in_process && !interrupt::requested() {
+                self.in_process(start, &selection.in_process)?;
+            }
+            for (place, (gateway, arms)) in selection.live.iter().enumerate() {
+                if !interrupt::requested() {
+                    self.live(start, place as u64 + 1, *gateway, arms)?;
+                }
+            }
+        }
+        let mut environment = self.journal.record().environment.clone();
+        environment.steal_share = CpuTicks::now().zip(ticks).and_then(|(now, then)| now.steal_share_since(then));
+        self.journal.append(Entry::End {
+            finished_unix_ms: plan::unix_ms(),
+            interrupted: interrupt::requested(),
+            environment: Box::new(environment),
+        })?;
+        Ok((self.journal.record().clone(), self.progress.finish()))
+    }
+
+    fn declare(&mut self, selection: &Selection) -> anyhow::Result<()> {
+        let versions = self.journal.record().environment.versions.clone();
+        let in_process = selection.in_process.iter().filter(|_| selection.measure_in_process);
+        for arm in in_process.chain(selection.live.iter().flat_map(|(_, arms)| arms)) {
+            let version = versions.get(&arm.id.host).cloned().unwrap_or_default();
+            self.journal.append(Entry::Cell(Box::new(arm.cell(&version))))?;
+        }
+        for (cell, failure) in &selection.unloadable {
+            self.journal.append(Entry::Cell(Box::new(cell.clone())))?;
+            self.fail(cell.id.clone(), failure.clone())?;
+        }
+        Ok(())
+    }
+
+    fn verify(&mut self, selection: &Selection) -> anyhow::Result<()> {
+        self.progress.stage("verify");
+        verify(&selection.in_process, &mut |cell, verdict| match verdict {
+            Verdict::Verified { counters, proof } => {
+                self.progress.arm(cell, None);
+                self.journal.append(Entry::Counters { cell: cell.clone(), counters })?;
+                self.journal.append(Entry::Proof { cell: cell.clone(), proof })?;
+                Ok(())
+            }
+            Verdict::Failed(failure) => {
+                // What does the wrong work in process is not let loose on a gateway, where a hang would take all arms.
+                let same = |arm: &&Arm| arm.id.plugin == cell.plugin && arm.id.workload == cell.workload;
+                for arm in selection.live.iter().flat_map(|(_, arms)| arms).filter(same) {
+                    let message = format!("not taken to a gateway: on {} it {}", cell.host, failure.message);
+                    self.fail(arm.id.clone(), Failure { message, ..failure.clone() })?;
+                }
+                self.fail(cell.clone(), failure)
+            }
+        })?;
+        Ok(())
+    }
+
+    /// One fresh process with all arms. An arm that hangs or crashes it is taken out and the process started again.
+    fn in_process(&mut self, start: u32, arms: &[Arm]) -> anyhow::Result<()> {
+        self.progress.stage(format!("process {}/{}", start + 1, self.schedule.starts));
+        let core = self.core(IN_PROCESS);
+        loop {
+            let left: Vec<WorkerArm> = self.alive(arms).map(WorkerArm::from).collect();
+            if left.iter().all(|arm| arm.id.plugin.starts_with('A') && arm.id.workload == "none") {
+                break;
+            }
+            let job = Job::Measure {
+                arms: left.clone(),
+                start,
+                seed: self.seed(start, 0),
+                duration_ms: self.schedule.in_process.as_millis() as u64,
+                rounds_per_block: self.schedule.rounds_per_block,
+                requests_per_batch: self.schedule.requests_per_batch,
+                core,
+            };
+            let end = run_job(&job, ARM_LIMIT, &mut |message| self.hear(start, message))?;
+            let Err(end) = end else { break };
+            let Some((cell, failure)) = culprit("measure", &end) else { return Ok(()) };
+            let cell = cell.unwrap_or_else(|| left[0].id.clone());
+            self.fail(cell, failure)?;
+        }
+        self.pass(self.schedule.in_process);
+        Ok(())
+    }
+
+    fn hear(&mut self, start: u32, message: Message) -> anyhow::Result<()> {
+        match message {
+            Message::Series { cell, series } => self.journal.append(Entry::Series { cell, series })?,
+            Message::Failed { cell, failure } => self.fail(cell, failure)?,
+            Message::Progress { cell, added_ns } => self.progress.arm(&cell, added_ns),
+            Message::Doing(cell) => self.progress.arm(&cell, None),
+            Message::Lifecycle { cell, compile_ns, instantiate_ns, first_request_ns } => {
+                let phases = [
+                    (Phase::Compile, compile_ns),
+                    (Phase::Instantiate, instantiate_ns),
+                    (Phase::FirstRequest, first_request_ns),
+                ];
+                for (phase, value_ns) in phases {
+                    self.phase(&cell, phase, Series::of_values(start, &[value_ns]))?;
+                }
+            }
+            Message::Verified { .. } | Message::Done => {}
+        }
+        Ok(())
+    }
+
+    /// Adds to the cell of another phase, which is declared when its first figure comes.
+    fn phase(&mut self, cell: &CellId, phase: Phase, series: Series) -> anyhow::Result<()> {
+        let id = CellId { phase, ..cell.clone() };
+        if self.journal.record().cell(&id).is_none()
+            && let Some(request) = self.journal.record().cell(cell).cloned()
+        {
+            let declared = Cell { id: id.clone(), series: Vec::new(), counters: None, proof: None, ..request };
+            self.journal.append(Entry::Cell(Box::new(declared)))?;
+        }
+        self.journal.append(Entry::Series { cell: id, series })?;
+        Ok(())
+    }
+
+    /// One fresh start of a gateway with all arms.
+    fn live(&mut self, start: u32, place: u64, gateway: &dyn Gateway, arms: &[Arm]) -> anyhow::Result<()> {
+        let left: Vec<Arm> = self.alive(arms).cloned().collect();
+        // Without its control there is nothing to compare with: the gateway itself has failed.
+        if left.first().is_none_or(|arm| arm.id.plugin != "A") || left.iter().all(|arm| arm.plugin.is_none()) {
+            return Ok(());
+        }
+        self.progress.stage(format!("{} {}/{}", gateway.name(), start + 1, self.schedule.starts));
+        let options = live::options(self.selectors, self.core(gateway.name()));
+        let plan = live::Start {
+            number: start,
+            seed: self.seed(start, place),
+            duration: self.schedule.live,
+            rounds_per_block: self.schedule.rounds_per_block,
+        };
+        let progress = &self.progress;
+        let index = |cell: &CellId| left.iter().position(|arm| &arm.id == cell);
+        let results = live::measure(gateway, &left, &options, plan, &mut |cell, collector| {
+            progress.arm(cell, index(cell).and_then(|arm| collector.latest_added_ns(arm)));
+            if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        for (cell, result) in results {
+            match result {
+                Ok((series, proof)) => {
+                    self.journal.append(Entry::Series { cell: cell.clone(), series })?;
+                    self.journal.append(Entry::Proof { cell, proof })?;
+                }
+                // A gateway that goes down with us, on the same Ctrl-C, has not failed.
+                Err(failure) if interrupt::requested() && failure.class == FailureClass::Environment => {}
+                Err(failure) => self.fail(cell, failure)?,
+            }
+        }
+        self.pass(self.schedule.live);
+        Ok(())
+    }
+
+    fn alive<'b>(&self, arms: &'b [Arm]) -> impl Iterator<Item = &'b Arm> + use<'_, 'b, 'a> {
+        arms.iter().filter(|arm| !self.failed.contains(&arm.id))
+    }
+
+    fn fail(&mut self, cell: CellId, failure: Failure) -> anyhow::Result<()> {
+        if self.failed.insert(cell.clone()) {
+            self.progress.note(&format!("failed: {cell}: {}", failure.message));
+        }
+        self.journal.append(Entry::Failure { cell, failure })?;
+        Ok(())
+    }
+
+    fn pass(&mut self, planned: Duration) {
+        self.done += planned;
+        self.progress.set_done(self.done);
+    }
+
+    /// A seed of its own for each start of each place.
+    fn seed(&self, start: u32, place: u64) -> u64 {
+        fastrand::Rng::with_seed(self.journal.record().plan.seed ^ (u64::from(start) << 32 | place)).u64(..)
+    }
+
+    fn core(&self, place: &str) -> Option<u32> {
+        match self.journal.record().plan.placement.get(place) {
+            Some(Placement::SameCore { core }) => Some(*core),
+            Some(Placement::TwoCores { gateway, .. }) => Some(*gateway),
+            Some(Placement::Unpinned) | None => None,
+        }
+    }
+}

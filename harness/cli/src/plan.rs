@@ -1,0 +1,76 @@
+//! What a run sets out to do, written down before anything is measured.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use tollgate_gateways::decide_placement;
+use tollgate_record::{Placement, Plan, Record, SCHEMA};
+
+use crate::args::RunArgs;
+use crate::schedule::Schedule;
+use crate::select::Selection;
+use crate::{live, machine};
+
+/// Key of the placement in process; a gateway's is its name.
+pub(crate) const IN_PROCESS: &str = "in_process";
+
+/// The record of a run that has not begun.
+pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule, seed: u64) -> Record {
+    let mut versions = BTreeMap::from([("tollgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
+    for host in tollgate_hosts::HOSTS {
+        versions.insert(host.name().to_owned(), host.version());
+    }
+    for (gateway, _) in &selection.live {
+        // A gateway that cannot say its version becomes a failure row when it is started.
+        if let Ok(version) = gateway.version(&live::options(&options.selectors, None)) {
+            versions.insert(gateway.name().to_owned(), version);
+        }
+    }
+    let placement = decide_placement();
+    let mut placements: BTreeMap<String, Placement> =
+        selection.live.iter().map(|(gateway, _)| (gateway.name().to_owned(), placement.clone())).collect();
+    placements.insert(IN_PROCESS.to_owned(), placement);
+    let mut workloads: Vec<String> = arms(selection).filter(|arm| arm.plugin.is_some()).map(|arm| arm.id.workload.clone()).collect();
+    workloads.sort();
+    workloads.dedup();
+
+    Record {
+        schema: SCHEMA.to_owned(),
+        tollgate_version: env!("CARGO_PKG_VERSION").to_owned(),
+        command_line: command_line(seed),
+        started_unix_ms: unix_ms(),
+        finished_unix_ms: None,
+        interrupted: false,
+        environment: machine::environment(versions),
+        plan: Plan {
+            seed,
+            time: options.time.into(),
+            starts: schedule.starts,
+            rounds_per_block: schedule.rounds_per_block,
+            requests_per_batch: schedule.requests_per_batch,
+            workloads,
+            placement: placements,
+        },
+        cells: Vec::new(),
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}
+
+fn arms(selection: &Selection) -> impl Iterator<Item = &crate::select::Arm> {
+    selection.in_process.iter().chain(selection.live.iter().flat_map(|(_, arms)| arms))
+}
+
+/// The command that repeats the run: what was typed, and the seed where it was drawn. The program's own path is of
+/// this machine only and says nothing.
+fn command_line(seed: u64) -> Vec<String> {
+    let mut words: Vec<String> = vec!["tollgate".to_owned()];
+    words.extend(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()));
+    if !words.iter().any(|word| word == "--seed" || word.starts_with("--seed=")) {
+        words.extend(["--seed".to_owned(), seed.to_string()]);
+    }
+    words
+}

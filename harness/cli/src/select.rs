@@ -1,0 +1,271 @@
+//! From the command line to the arms of a run.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use tollgate_fixtures::{LoadError, Plugin, Workload};
+use tollgate_gateways::Gateway;
+use tollgate_hosts::Host;
+use tollgate_record::{Artifact, Cell, CellId, Control, Failure, Mode, Phase, PluginKind};
+
+use crate::args::{Only, Selectors};
+use crate::status::usage;
+
+/// Name of the host column for the control arms in process, where no host is at work.
+const IN_PROCESS: &str = "in-process";
+/// Name of the workload of the control arms: without a plugin there is nothing that one could ask.
+const NO_WORKLOAD: &str = "none";
+/// Name of the workload of a plugin given by path that is held to no workload's effects.
+pub(crate) const OWN_WORKLOAD: &str = "own";
+
+/// An arm of the plan.
+#[derive(Clone)]
+pub(crate) struct Arm {
+    /// Its cell, for the phase `request`.
+    pub(crate) id: CellId,
+    /// None for a control.
+    pub(crate) plugin: Option<Plugin>,
+    /// What a request asks of it.
+    pub(crate) workload: Workload,
+}
+
+impl Arm {
+    /// The arm as a cell of the record, not yet measured.
+    pub(crate) fn cell(&self, host_version: &str) -> Cell {
+        let plugin = self.plugin.as_ref();
+        let control = match (plugin, self.id.plugin.as_str()) {
+            (Some(_), _) => None,
+            (None, "A") => Some(Control::A),
+            (None, _) => Some(Control::APrime),
+        };
+        Cell {
+            id: self.id.clone(),
+            language: plugin.map_or_else(|| "none".to_owned(), |plugin| plugin.language.clone()),
+            kind: plugin.map(|plugin| plugin.kind),
+            variant: plugin.and_then(|plugin| plugin.variant),
+            control,
+            host_version: host_version.to_owned(),
+            artifact: plugin.filter(|plugin| plugin.kind != PluginKind::Native).map(|plugin| Artifact {
+                sha256: plugin.sha256.clone(),
+                size_bytes: plugin.bytes.len() as u64,
+                toolchain: plugin.toolchain.clone(),
+                sdk: plugin.sdk.clone(),
+            }),
+            series: Vec::new(),
+            counters: None,
+            proof: None,
+            error: None,
+        }
+    }
+}
+
+/// The arms of a run.
+#[derive(Default)]
+pub(crate) struct Selection {
+    /// In process, controls first. They are verified in any case: what is not right there is not taken live.
+    pub(crate) in_process: Vec<Arm>,
+    /// Whether the arms in process are measured too.
+    pub(crate) measure_in_process: bool,
+    /// For each gateway its arms, controls first.
+    pub(crate) live: Vec<(&'static dyn Gateway, Vec<Arm>)>,
+    /// Plugins that could not even be loaded: rows of the record.
+    pub(crate) unloadable: Vec<(Cell, Failure)>,
+}
+
+/// A plugin and the workloads that it is asked.
+struct Wanted {
+    plugin: Plugin,
+    workloads: Vec<Workload>,
+}
+
+/// Resolves what the command line names.
+pub(crate) fn select(selectors: &Selectors) -> anyhow::Result<Selection> {
+    check_skips(selectors)?;
+    let hosts = hosts(selectors)?;
+    let gateways = gateways(selectors)?;
+    let workloads = workloads(selectors)?;
+    let mut selection = Selection::default();
+    let wanted = wanted(selectors, &workloads, &mut selection)?;
+
+    let headers = workloads.first().context("the catalogue has no workload; this build is broken")?;
+    selection.measure_in_process = selectors.only != Some(Only::Live);
+    selection.in_process = arms(Mode::InProcess, &wanted, headers, &|kind| {
+        hosts.iter().filter(|host| host.runs(kind)).map(|host| host.name()).collect()
+    });
+    for gateway in gateways {
+        let names = |kind| if gateway.runs(kind) { vec![gateway.name()] } else { vec![] };
+        let mut arms = arms(Mode::Live, &wanted, headers, &names);
+        for arm in &mut arms {
+            arm.id.host = gateway.name().to_owned();
+        }
+        selection.live.push((gateway, arms));
+    }
+    let live = selection.live.iter().flat_map(|(_, arms)| arms);
+    let measured = selection.in_process.iter().filter(|_| selection.measure_in_process).chain(live);
+    if measured.filter(|arm| arm.plugin.is_some()).count() + selection.unloadable.len() == 0 {
+        return Err(usage("nothing is left to measure; take away a --skip, a --host or an --only"));
+    }
+    Ok(selection)
+}
+
+/// Controls, then each plugin in each place that runs its kind, with each of its workloads.
+fn arms(mode: Mode, wanted: &[Wanted], headers: &Workload, places: &dyn Fn(PluginKind) -> Vec<&'static str>) -> Vec<Arm> {
+    let id = |host: &str, plugin: &str, workload: &str| CellId {
+        mode,
+        host: host.to_owned(),
+        plugin: plugin.to_owned(),
+        workload: workload.to_owned(),
+        phase: Phase::Request,
+    };
+    let control = |name| Arm { id: id(IN_PROCESS, name, NO_WORKLOAD), plugin: None, workload: headers.clone() };
+    let mut arms = vec![control("A"), control("A'")];
+    for Wanted { plugin, workloads } in wanted {
+        for place in places(plugin.kind) {
+            arms.extend(workloads.iter().map(|workload| Arm {
+                id: id(place, &plugin.name, &workload.name),
+                plugin: Some(plugin.clone()),
+                workload: workload.clone(),
+            }));
+        }
+    }
+    arms
+}
+
+fn wanted(selectors: &Selectors, workloads: &[Workload], selection: &mut Selection) -> anyhow::Result<Vec<Wanted>> {
+    let (paths, names): (Vec<&String>, Vec<&String>) = selectors.plugins.iter().partition(|plugin| is_path(plugin));
+    let all = || tollgate_fixtures::plugins().iter().map(|plugin| plugin.name.clone());
+    for name in &names {
+        known("plugin", name, all())?;
+    }
+    let mut wanted: Vec<Wanted> = tollgate_fixtures::plugins()
+        .iter()
+        .filter(|plugin| names.is_empty() || names.contains(&&plugin.name))
+        .filter(|plugin| !selectors.skip.contains(&plugin.name))
+        .map(|plugin| Wanted { plugin: plugin.clone(), workloads: workloads.to_vec() })
+        .collect();
+    let config = match &selectors.config {
+        Some(file) => Some(std::fs::read(file).map_err(|error| {
+            usage(format!("cannot read the plugin configuration {}: {error}", file.display()))
+        })?),
+        None => None,
+    };
+    for path in paths {
+        match tollgate_fixtures::load(Path::new(path)) {
+            Ok(mut plugin) => {
+                plugin.workload_checked = !selectors.workloads.is_empty();
+                if wanted.iter().any(|other| other.plugin.name == plugin.name) {
+                    plugin.name = path.clone();
+                }
+                let workloads = match (&config, plugin.workload_checked) {
+                    (None, true) => workloads.to_vec(),
+                    (config, checked) => own_workloads(workloads, config.as_deref().unwrap_or_default(), checked),
+                };
+                wanted.push(Wanted { plugin, workloads });
+            }
+            Err(error @ (LoadError::Missing(_) | LoadError::Unreadable { .. })) => return Err(usage(error.to_string())),
+            Err(error) => selection.unloadable.push(unloadable(path, error)),
+        }
+    }
+    Ok(wanted)
+}
+
+/// The workloads of a plugin given by path: with its own configuration in place of the catalogue's.
+fn own_workloads(workloads: &[Workload], config: &[u8], checked: bool) -> Vec<Workload> {
+    let own = |workload: &Workload| Workload { config: config.to_vec(), ..workload.clone() };
+    if checked {
+        return workloads.iter().map(own).collect();
+    }
+    workloads.first().map(|workload| Workload { name: OWN_WORKLOAD.to_owned(), ..own(workload) }).into_iter().collect()
+}
+
+fn unloadable(path: &str, error: LoadError) -> (Cell, Failure) {
+    let arm = Arm {
+        id: CellId {
+            mode: Mode::InProcess,
+            host: IN_PROCESS.to_owned(),
+            plugin: path.to_owned(),
+            workload: OWN_WORKLOAD.to_owned(),
+            phase: Phase::Request,
+        },
+        plugin: None,
+        workload: tollgate_fixtures::workloads()[0].clone(),
+    };
+    let cell = Cell { control: None, language: "unknown".to_owned(), ..arm.cell("none") };
+    (cell, Failure::plugin("load", error.to_string()))
+}
+
+/// A plugin argument is a path when it looks like one; names of the catalogue hold neither a dot nor a slash.
+fn is_path(plugin: &str) -> bool {
+    plugin.contains(['/', '.'])
+}
+
+fn hosts(selectors: &Selectors) -> anyhow::Result<Vec<&'static dyn Host>> {
+    let all = || tollgate_hosts::HOSTS.iter().map(|host| host.name().to_owned());
+    for name in &selectors.hosts {
+        known("host", name, all())?;
+    }
+    let hosts = tollgate_hosts::HOSTS.iter().copied();
+    Ok(hosts
+        .filter(|host| selectors.hosts.is_empty() || selectors.hosts.iter().any(|name| name == host.name()))
+        .filter(|host| !selectors.skip.iter().any(|name| name == host.name()))
+        .collect())
+}
+
+/// `embedded` needs nothing installed and is always there; the named ones come beside it.
+fn gateways(selectors: &Selectors) -> anyhow::Result<Vec<&'static dyn Gateway>> {
+    let all = || tollgate_gateways::GATEWAYS.iter().map(|gateway| gateway.name().to_owned());
+    for name in &selectors.gateways {
+        known("gateway", name, all())?;
+    }
+    if selectors.only == Some(Only::InProcess) {
+        return Ok(Vec::new());
+    }
+    let gateways = tollgate_gateways::GATEWAYS.iter().copied();
+    Ok(gateways
+        .filter(|gateway| gateway.name() == "embedded" || selectors.gateways.iter().any(|name| name == gateway.name()))
+        .filter(|gateway| !selectors.skip.iter().any(|name| name == gateway.name()))
+        .collect())
+}
+
+fn workloads(selectors: &Selectors) -> anyhow::Result<Vec<Workload>> {
+    let all = || tollgate_fixtures::workloads().iter().map(|workload| workload.name.clone());
+    for name in &selectors.workloads {
+        known("workload", name, all())?;
+    }
+    let wanted = |workload: &&Workload| selectors.workloads.is_empty() || selectors.workloads.contains(&workload.name);
+    Ok(tollgate_fixtures::workloads().iter().filter(wanted).cloned().collect())
+}
+
+fn check_skips(selectors: &Selectors) -> anyhow::Result<()> {
+    let names = || {
+        let plugins = tollgate_fixtures::plugins().iter().map(|plugin| plugin.name.clone());
+        let hosts = tollgate_hosts::HOSTS.iter().map(|host| host.name().to_owned());
+        plugins.chain(hosts).chain(tollgate_gateways::GATEWAYS.iter().map(|gateway| gateway.name().to_owned()))
+    };
+    selectors.skip.iter().try_for_each(|name| known("plugin, host or gateway", name, names()))
+}
+
+/// Refuses a name that is none of `all`, with the nearest one and the whole list.
+fn known(what: &str, name: &str, all: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    let all: Vec<String> = all.collect();
+    if all.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let nearest = all.iter().min_by_key(|known| distance(known, name)).filter(|known| distance(known, name) <= 3);
+    let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
+    Err(usage(format!("there is no {what} `{name}`{hint} (there are: {})", all.join(", "))))
+}
+
+/// Levenshtein distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.chars().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.chars().count()]
+}

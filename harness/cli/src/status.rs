@@ -1,0 +1,63 @@
+//! Exit status, decided in one place. Reports are written before any of these is returned.
+
+use std::process::ExitCode;
+
+use tollgate_record::{FailureClass, Record};
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// All that was asked was done.
+    Pass = 0,
+    /// The tool or its surroundings failed.
+    Environment = 1,
+    /// The command line or an input file is wrong.
+    Usage = 2,
+    /// A plugin is wrong: it traps, has wrong effects, does not load.
+    Plugin = 5,
+    /// Stopped by Ctrl-C or a signal.
+    Interrupted = 130,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+/// An error of the command line or of an input file: exit status 2.
+#[derive(Debug)]
+pub(crate) struct UsageError(pub(crate) String);
+
+impl std::fmt::Display for UsageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+/// A usage error as an `anyhow` one.
+pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
+    UsageError(message.into()).into()
+}
+
+/// The status of an error that ended the program.
+pub(crate) fn of_error(error: &anyhow::Error) -> Status {
+    if error.is::<UsageError>() || error.is::<tollgate_record::RecordError>() {
+        return Status::Usage;
+    }
+    Status::Environment
+}
+
+/// The status of a finished run: a wrong plugin outweighs a failing environment, for it is what the user can mend.
+pub(crate) fn of_record(record: &Record) -> Status {
+    if record.interrupted {
+        return Status::Interrupted;
+    }
+    let failed = |class| record.cells.iter().any(|cell| cell.error.as_ref().is_some_and(|error| error.class == class));
+    if failed(FailureClass::Plugin) {
+        return Status::Plugin;
+    }
+    if failed(FailureClass::Environment) { Status::Environment } else { Status::Pass }
+}

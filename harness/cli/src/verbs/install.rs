@@ -1,0 +1,16 @@
+//! `tollgate install envoy`.
+
+use crate::args::{InstallArgs, Installable};
+use crate::status::Status;
+
+/// Installs what was named, and says where it is.
+pub(crate) fn run(options: &InstallArgs) -> anyhow::Result<Status> {
+    match options.what {
+        Installable::Envoy => {
+            let path = tollgate_gateways::install_envoy()?;
+            println!("{}", path.display());
+            eprintln!("installed; try: tollgate run --gateway envoy");
+        }
+    }
+    Ok(Status::Pass)
+}

@@ -1,0 +1,27 @@
+//! One file per verb of the command line.
+
+pub(crate) mod install;
+pub(crate) mod list;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod summary;
+pub(crate) mod verify;
+pub(crate) mod worker;
+
+use crate::status::Status;
+
+/// `tollgate` alone: what to do first.
+pub(crate) fn first_steps() -> anyhow::Result<Status> {
+    println!(
+        "tollgate tells what a gateway plugin costs each request.
+
+  tollgate run                   measure all plugins here (about two minutes), write a report
+  tollgate run --time quick      a first look (about 20 seconds)
+  tollgate install envoy         get a real Envoy, then: tollgate run --gateway envoy
+  tollgate run --plugin ./my.wasm --config my.json
+                                 your own plugin beside the others
+  tollgate list                  what is here, what is missing and how to get it
+  tollgate --help                everything else"
+    );
+    Ok(Status::Pass)
+}

@@ -1,0 +1,63 @@
+//! `tollgate run`: verify, measure, print, write.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use tollgate_record::{Journal, Record};
+use tollgate_reports::summarize;
+
+use crate::args::RunArgs;
+use crate::measuring::Measuring;
+use crate::progress::Progress;
+use crate::schedule::Schedule;
+use crate::select::select;
+use crate::status::{self, Status};
+use crate::verbs::summary;
+use crate::{interrupt, plan};
+
+/// Runs the main job.
+pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
+    interrupt::install()?;
+    let selection = select(&options.selectors)?;
+    let schedule = Schedule::of(options.time.into());
+    let seed = options.seed.unwrap_or_else(clock_seed);
+    fs::create_dir_all(&options.out)
+        .with_context(|| format!("cannot make the folder {}; name another with --out", options.out.display()))?;
+
+    let begin = plan::begin(options, &selection, schedule, seed);
+    let planned = (schedule.in_process + schedule.live * selection.live.len() as u32) * schedule.starts;
+    let progress = Progress::new(planned, options.quiet);
+    let journal_path = options.out.join("journal.jsonl");
+    let journal = Journal::create(&journal_path, begin)?;
+    let (record, took) = Measuring::new(journal, progress, schedule, &options.selectors).run(&selection)?;
+    write(&options.out, &record)?;
+    // The record holds all that the journal did.
+    fs::remove_file(&journal_path).with_context(|| format!("cannot remove {}", journal_path.display()))?;
+
+    summary::print(&summarize(&record), options.format);
+    say_where(&options.out, took, &record);
+    Ok(status::of_record(&record))
+}
+
+fn write(out: &Path, record: &Record) -> anyhow::Result<()> {
+    record.write(&out.join("record.json"))?;
+    let report = out.join("report.html");
+    fs::write(&report, tollgate_reports::html(std::slice::from_ref(record)))
+        .with_context(|| format!("cannot write {}", report.display()))
+}
+
+fn say_where(out: &Path, took: Duration, record: &Record) {
+    eprintln!("\n{} and {}, {:.0} s", out.join("record.json").display(), out.join("report.html").display(), took.as_secs_f64());
+    let failures = record.cells.iter().filter(|cell| cell.error.is_some()).count();
+    if failures > 0 {
+        eprintln!("{failures} of {} cells failed; each row says why", record.cells.len());
+    }
+}
+
+/// A seed from the clock; it is in the record, so that the order can be had again.
+fn clock_seed() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_nanos() as u64
+}

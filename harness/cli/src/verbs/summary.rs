@@ -1,0 +1,37 @@
+//! `tollgate summary`: figures of a record, without measuring.
+
+use tollgate_record::Record;
+use tollgate_reports::{Summary, TableOptions, summarize};
+
+use crate::args::{Format, SummaryArgs};
+use crate::status::Status;
+
+/// Prints the figures of a record.
+pub(crate) fn run(options: &SummaryArgs) -> anyhow::Result<Status> {
+    print(&summarize(&Record::read(&options.record)?), options.format);
+    Ok(Status::Pass)
+}
+
+/// Prints a summary on stdout.
+pub(crate) fn print(summary: &Summary, format: Format) {
+    let text = match format {
+        Format::Table => tollgate_reports::table(summary, TableOptions { width: width(), colour: colour() }),
+        Format::Json => tollgate_reports::json(summary),
+        Format::Csv => tollgate_reports::csv(summary),
+        Format::Markdown => tollgate_reports::markdown(summary),
+    };
+    println!("{}", text.trim_end());
+}
+
+/// Width of the terminal; 80 when stdout is none.
+fn width() -> u16 {
+    match rustix::termios::tcgetwinsize(std::io::stdout()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col,
+        _ => 80,
+    }
+}
+
+/// Colours only on a terminal, and not where the user has said so (no-color.org).
+fn colour() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stdout()) && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
+}

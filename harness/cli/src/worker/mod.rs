@@ -1,0 +1,10 @@
+//! Measuring in a child process: a fresh process is the replicate (memory layout alone moves results by percents), and
+//! a plugin that hangs or crashes takes down a child, not the run.
+
+mod protocol;
+mod serve;
+mod supervise;
+
+pub(crate) use protocol::{Job, Message, WorkerArm};
+pub(crate) use serve::serve;
+pub(crate) use supervise::{WorkerEnd, run_job};

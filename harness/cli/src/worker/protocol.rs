@@ -1,0 +1,122 @@
+//! What parent and worker say to each other: one JSON value a line, the job on the worker's stdin, messages on its
+//! stdout. A worker whose stdin ends has lost its parent and exits.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use tollgate_fixtures::Workload;
+use tollgate_record::{CellId, Counters, Failure, Series};
+
+use crate::select::{Arm, OWN_WORKLOAD};
+
+/// What a worker is asked to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Job {
+    /// Every arm once, its effects compared.
+    Verify { arms: Vec<WorkerArm> },
+    /// One start of all arms.
+    Measure {
+        arms: Vec<WorkerArm>,
+        start: u32,
+        seed: u64,
+        duration_ms: u64,
+        rounds_per_block: u32,
+        requests_per_batch: u64,
+        /// Core to run on once everything is compiled.
+        core: Option<u32>,
+    },
+}
+
+/// An arm, without its bytes: the worker has the same catalogue, and reads other plugins from their path.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct WorkerArm {
+    pub(crate) id: CellId,
+    plugin: Option<PluginRef>,
+    workload: WorkloadRef,
+}
+
+/// A workload of the catalogue, with the configuration that it has here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct WorkloadRef {
+    name: String,
+    config: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct PluginRef {
+    name: String,
+    path: Option<PathBuf>,
+    sha256: String,
+    workload_checked: bool,
+}
+
+/// What a worker says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Message {
+    /// It begins with this cell: if nothing more is heard, this cell is to blame.
+    Doing(CellId),
+    /// The cell's effects are those expected.
+    Verified { cell: CellId, counters: Counters, proof: String },
+    /// The cell failed; the others go on.
+    Failed { cell: CellId, failure: Failure },
+    /// How long a fresh instance took, in nanoseconds.
+    Lifecycle { cell: CellId, compile_ns: u64, instantiate_ns: u64, first_request_ns: u64 },
+    /// Sign of life while rounds run, with the latest added latency in nanoseconds per request.
+    Progress { cell: CellId, added_ns: Option<f64> },
+    /// What was measured of the cell.
+    Series { cell: CellId, series: Series },
+    /// The job is done.
+    Done,
+}
+
+impl From<&Arm> for WorkerArm {
+    fn from(arm: &Arm) -> Self {
+        let plugin = arm.plugin.as_ref().map(|plugin| PluginRef {
+            name: plugin.name.clone(),
+            path: plugin.path.clone(),
+            sha256: plugin.sha256.clone(),
+            workload_checked: plugin.workload_checked,
+        });
+        let workload = WorkloadRef { name: arm.workload.name.clone(), config: arm.workload.config.clone() };
+        Self { id: arm.id.clone(), plugin, workload }
+    }
+}
+
+impl WorkerArm {
+    /// The arm with its plugin's bytes, which must be those that the parent saw.
+    pub(crate) fn load(self) -> anyhow::Result<Arm> {
+        let plugin = self.plugin.map(PluginRef::load).transpose()?;
+        Ok(Arm { id: self.id, plugin, workload: self.workload.load()? })
+    }
+}
+
+impl WorkloadRef {
+    fn load(self) -> anyhow::Result<Workload> {
+        // A plugin's own workload is the catalogue's first with another name and configuration.
+        let name = Some(self.name.as_str()).filter(|&name| name != OWN_WORKLOAD);
+        let workload = match name {
+            Some(name) => tollgate_fixtures::workload(name),
+            None => tollgate_fixtures::workloads().first(),
+        };
+        let workload = workload.context("worker and parent differ; build again")?.clone();
+        Ok(Workload { name: self.name, config: self.config, ..workload })
+    }
+}
+
+impl PluginRef {
+    fn load(self) -> anyhow::Result<tollgate_fixtures::Plugin> {
+        let mut plugin = match &self.path {
+            Some(path) => tollgate_fixtures::load(path)?,
+            None => tollgate_fixtures::plugin(&self.name).context("worker and parent differ; build again")?.clone(),
+        };
+        anyhow::ensure!(
+            plugin.sha256 == self.sha256,
+            "the file of plugin `{}` changed while it was measured; run again when it stands still",
+            self.name
+        );
+        plugin.name = self.name;
+        plugin.workload_checked = self.workload_checked;
+        Ok(plugin)
+    }
+}

@@ -1,0 +1,107 @@
+//! The worker's side.
+
+use std::io::{BufRead, Write};
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tollgate_hosts::{Bench, Host};
+use tollgate_record::{CellId, Collector};
+
+use super::protocol::{Job, Message, WorkerArm};
+use crate::select::Arm;
+
+/// How often a sign of life is given while rounds run.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// Does the one job that comes on stdin.
+pub(crate) fn serve() -> anyhow::Result<()> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).context("cannot read the job")?;
+    let job = serde_json::from_str(&line).context("cannot understand the job: `worker` is for tollgate itself")?;
+    std::thread::spawn(|| {
+        // The parent keeps this pipe open for as long as it lives; its end is the end of the reason to be here.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(1);
+    });
+    match job {
+        Job::Verify { arms } => verify(arms)?,
+        Job::Measure { .. } => measure(job)?,
+    }
+    say(&Message::Done)
+}
+
+fn verify(arms: Vec<WorkerArm>) -> anyhow::Result<()> {
+    for arm in arms {
+        let cell = arm.id.clone();
+        say(&Message::Doing(cell.clone()))?;
+        let arm = arm.load()?;
+        let (Some(host), Some(plugin)) = (host_of(&arm), &arm.plugin) else { continue };
+        say(&match tollgate_hosts::verify(host, plugin, &arm.workload) {
+            Ok(verified) => Message::Verified { cell, counters: verified.counters, proof: verified.proof },
+            Err(failure) => Message::Failed { cell, failure },
+        })?;
+    }
+    Ok(())
+}
+
+fn measure(job: Job) -> anyhow::Result<()> {
+    let Job::Measure { arms, start, seed, duration_ms, rounds_per_block, requests_per_batch, core } = job else {
+        unreachable!("called for this job only")
+    };
+    let arms = arms.into_iter().map(|arm| arm.load().map(host_arm)).collect::<anyhow::Result<Vec<_>>>()?;
+    let ids: Vec<CellId> = arms.iter().map(|arm| arm.id.clone()).collect();
+    // `prepare` shuffles the arms, so that none always gets the same place in memory; from our seed, to be repeatable.
+    fastrand::seed(seed);
+    let bench = Bench::prepare(arms, &mut |cell| {
+        // A parent that is gone is noticed by the thread on stdin.
+        let _ = say(&Message::Doing(cell.clone()));
+    });
+    for (arm, cell) in ids.iter().enumerate() {
+        if let Some(life) = bench.lifecycle(arm) {
+            let (compile_ns, instantiate_ns) = (life.compile_ns, life.instantiate_ns);
+            let first_request_ns = life.first_request_ns;
+            say(&Message::Lifecycle { cell: cell.clone(), compile_ns, instantiate_ns, first_request_ns })?;
+        }
+    }
+    if let Some(core) = core {
+        // Only now: threads of a compiler that were started pinned would all sit on one core. Where pinning is not
+        // allowed the parent has recorded so.
+        let _ = tollgate_gateways::pin_current_thread(core);
+    }
+    let mut last = Instant::now();
+    let mut progress = |cell: &CellId, collector: &Collector| {
+        if last.elapsed() > PROGRESS_EVERY {
+            last = Instant::now();
+            let arm = ids.iter().position(|id| id == cell);
+            let added_ns = arm.and_then(|arm| collector.latest_added_ns(arm));
+            let _ = say(&Message::Progress { cell: cell.clone(), added_ns });
+        }
+        ControlFlow::Continue(())
+    };
+    let duration = Duration::from_millis(duration_ms);
+    for (cell, result) in bench.run(start, seed, duration, rounds_per_block, requests_per_batch, &mut progress) {
+        say(&match result {
+            Ok(series) => Message::Series { cell, series },
+            Err(failure) => Message::Failed { cell, failure },
+        })?;
+    }
+    Ok(())
+}
+
+fn host_of(arm: &Arm) -> Option<&'static dyn Host> {
+    arm.plugin.as_ref().and_then(|_| tollgate_hosts::host(&arm.id.host))
+}
+
+fn host_arm(arm: Arm) -> tollgate_hosts::Arm {
+    tollgate_hosts::Arm { host: host_of(&arm), id: arm.id, plugin: arm.plugin, workload: arm.workload }
+}
+
+fn say(message: &Message) -> anyhow::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(&line)?;
+    stdout.flush()?;
+    Ok(())
+}

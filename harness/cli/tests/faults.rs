@@ -1,0 +1,143 @@
+//! What goes wrong in a run is a row with a remedy; the rest is measured, the status says whose fault it was, and
+//! nothing is left running.
+
+mod support;
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use support::{bad_plugin, children, run, runs, status, stderr, tollgate};
+use tollgate_record::{Mode, Phase, Record};
+
+/// A run of the cheapest plugin, with something wrong beside it.
+fn short_run(out: &Path, extra: &[&str]) -> (i32, Record, String) {
+    let mut args = vec!["run", "--time", "quick", "--quiet", "--plugin", "native", "--out", out.to_str().unwrap()];
+    args.extend(extra);
+    let output = run(&args);
+    let record = Record::read(&out.join("record.json")).unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)));
+    assert!(out.join("report.html").metadata().unwrap().len() > 1_000, "the report is written before a bad status");
+    assert!(!out.join("journal.jsonl").exists(), "the journal is taken away once its record is written");
+    (status(&output), record, stderr(&output))
+}
+
+fn native_was_measured(record: &Record, mode: Mode) {
+    let cells = record.cells.iter().filter(|cell| cell.id.mode == mode && cell.id.phase == Phase::Request);
+    let native: Vec<_> = cells.filter(|cell| cell.id.plugin == "native").collect();
+    assert!(!native.is_empty());
+    for cell in native {
+        assert_eq!(cell.error, None);
+        assert_eq!(cell.series.len(), record.plan.starts as usize, "{}", cell.id);
+        assert!(cell.series.iter().all(|series| !series.added_blocks_ns.is_empty()), "{}", cell.id);
+    }
+}
+
+#[test]
+fn broken_plugins_are_rows_and_the_others_are_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["truncated", "no-request-headers", "trap-in-request-headers", "trap-in-start-section", "lua-error-in-request"];
+    let paths: Vec<String> =
+        names.iter().map(|name| bad_plugin(folder.path(), name).to_str().unwrap().to_owned()).collect();
+    let mut extra: Vec<&str> = paths.iter().flat_map(|path| ["--plugin", path]).collect();
+    extra.extend(["--workload", "headers"]);
+    let (status, record, stderr) = short_run(folder.path(), &extra);
+    assert_eq!(status, 5, "{stderr}");
+    for name in names {
+        let cells: Vec<_> = record.cells.iter().filter(|cell| cell.id.plugin.contains(name)).collect();
+        assert!(!cells.is_empty(), "{name} has no row");
+        for cell in cells {
+            let error = cell.error.as_ref().unwrap_or_else(|| panic!("{} has no error", cell.id));
+            assert!(error.message.len() > 20, "{}: {}", cell.id, error.message);
+        }
+    }
+    native_was_measured(&record, Mode::InProcess);
+    native_was_measured(&record, Mode::Live);
+}
+
+#[test]
+fn a_missing_envoy_is_a_row_with_the_command_that_gets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, record, stderr) =
+        short_run(folder.path(), &["--workload", "headers", "--gateway", "envoy", "--envoy", "./no-envoy-here"]);
+    assert_eq!(status, 1, "{stderr}");
+    let envoy: Vec<_> = record.cells.iter().filter(|cell| cell.id.host == "envoy").collect();
+    assert!(!envoy.is_empty());
+    for cell in envoy {
+        let message = &cell.error.as_ref().expect("an error row").message;
+        assert!(message.contains("tollgate install envoy") || message.contains("--envoy"), "{message}");
+    }
+    native_was_measured(&record, Mode::Live);
+}
+
+#[test]
+fn a_port_in_use_is_said_and_the_rest_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (status, record, stderr) = short_run(folder.path(), &["--workload", "headers", "--base-port", &port]);
+    assert_eq!(status, 1, "{stderr}");
+    let cell = record.cells.iter().find(|cell| cell.id.mode == Mode::Live).unwrap();
+    let message = &cell.error.as_ref().expect("an error row").message;
+    assert!(message.contains(&port) && message.contains("--base-port"), "{message}");
+    native_was_measured(&record, Mode::InProcess);
+}
+
+/// Starts a run, waits until it measures (its worker is there and the journal has grown), and returns it.
+fn started(out: &Path) -> (std::process::Child, Vec<u32>) {
+    let run = tollgate()
+        .args(["run", "--time", "standard", "--quiet", "--plugin", "native", "--plugin", "boundary", "--out"])
+        .arg(out)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let journal = out.join("journal.jsonl");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let text = std::fs::read_to_string(&journal).unwrap_or_default();
+        let workers = children(run.id());
+        if text.contains("\"series\":{\"cell\"") && !workers.is_empty() {
+            return (run, workers);
+        }
+        assert!(Instant::now() < deadline, "the run did not get to measuring");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn gone(pids: &[u32]) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while pids.iter().any(|&pid| runs(pid)) {
+        assert!(Instant::now() < deadline, "still running: {pids:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn an_interrupt_writes_what_is_finished_and_exits_130() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut run, workers) = started(folder.path());
+    let pid = rustix::process::Pid::from_child(&run);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    let record = Record::read(&folder.path().join("record.json")).unwrap();
+    assert!(record.interrupted);
+    assert!(record.cells.iter().any(|cell| !cell.series.is_empty()), "what was finished is kept");
+    assert!(record.cells.iter().all(|cell| cell.error.is_none()), "an interrupt is nobody's failure");
+    gone(&workers);
+}
+
+#[test]
+fn a_killed_run_leaves_a_readable_journal_and_no_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut killed, workers) = started(folder.path());
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    gone(&workers);
+    let journal = folder.path().join("journal.jsonl");
+    let record = Record::read(&journal).unwrap();
+    assert!(record.interrupted);
+    assert!(record.cells.iter().any(|cell| !cell.series.is_empty()), "what was finished is kept");
+    let output = run(&["summary", journal.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+}

@@ -1,0 +1,166 @@
+//! The main job, whole: all plugins in process, on the embedded gateway and on a real Envoy, to a report that a real
+//! browser shows. Where Envoy or Chromium is missing the tests say so; `.ci/run` installs both and allows no skip.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use support::{run, status, stderr, stdout};
+use tollgate_gateways::Options;
+use tollgate_hosts::HOSTS;
+use tollgate_record::{Phase, Record};
+
+/// Where the one run of this file left its record and report.
+fn finished_run() -> &'static Path {
+    static RUN: OnceLock<(PathBuf, tempfile::TempDir)> = OnceLock::new();
+    let (path, _) = RUN.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let mut args = vec!["run", "--time", "quick", "--quiet", "--seed", "7", "--out", out.to_str().unwrap()];
+        if envoy() {
+            args.extend(["--gateway", "envoy"]);
+        }
+        let output = run(&args);
+        assert_eq!(status(&output), 0, "{}{}", stdout(&output), stderr(&output));
+        for plugin in tollgate_fixtures::plugins() {
+            assert!(stdout(&output).contains(&plugin.name), "{} is not in the table", plugin.name);
+        }
+        (out, folder)
+    });
+    path
+}
+
+/// Whether there is an Envoy here; in CI there must be.
+fn envoy() -> bool {
+    match tollgate_gateways::gateway("envoy").expect("it is in the list").version(&Options::default()) {
+        Ok(_) => true,
+        Err(error) => {
+            let required = std::env::var_os("TOLLGATE_REQUIRE_ENVOY").is_some();
+            assert!(!required, "TOLLGATE_REQUIRE_ENVOY is set and there is none: {error}");
+            eprintln!("\n*** NOT TESTED on a real Envoy: {error}\n");
+            false
+        }
+    }
+}
+
+#[test]
+fn every_plugin_has_a_figure_in_every_place() {
+    let record = Record::read(&finished_run().join("record.json")).unwrap();
+    let gateways = ["embedded", "envoy"].into_iter().filter(|name| *name == "embedded" || envoy());
+    let gateways: Vec<_> = gateways.filter_map(tollgate_gateways::gateway).collect();
+    for plugin in tollgate_fixtures::plugins() {
+        let hosts = HOSTS.iter().filter(|host| host.runs(plugin.kind)).map(|host| host.name());
+        let places = hosts.chain(gateways.iter().filter(|gateway| gateway.runs(plugin.kind)).map(|gateway| gateway.name()));
+        for place in places {
+            for workload in tollgate_fixtures::workloads() {
+                let cell = record
+                    .cells
+                    .iter()
+                    .find(|cell| {
+                        cell.id.plugin == plugin.name
+                            && cell.id.host == place
+                            && cell.id.workload == workload.name
+                            && cell.id.phase == Phase::Request
+                    })
+                    .unwrap_or_else(|| panic!("no cell for {} on {place}", plugin.name));
+                assert_eq!(cell.error, None, "{}", cell.id);
+                assert_eq!(cell.series.len(), record.plan.starts as usize, "{}", cell.id);
+                assert!(cell.proof.is_some(), "{} is not proved", cell.id);
+                assert!(!cell.host_version.is_empty());
+                for series in &cell.series {
+                    assert!(!series.added_blocks_ns.is_empty(), "{}", cell.id);
+                    assert!(!series.latency_ns.is_empty(), "{}", cell.id);
+                }
+            }
+        }
+    }
+    assert_eq!(record.plan.seed, 7);
+    assert!(record.command_line.contains(&"--seed".to_owned()));
+}
+
+#[test]
+fn the_summary_has_the_fields_that_the_design_promises() {
+    let record = finished_run().join("record.json");
+    let output = run(&["summary", record.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let summary: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert!(summary["schema"].is_string() && summary["environment"].is_object());
+    let cells = summary["cells"].as_array().unwrap();
+    assert!(!cells.is_empty());
+    for cell in cells {
+        for field in [
+            "plugin", "language", "kind", "mode", "host", "host_version", "workload", "phase", "rounds", "added_ns",
+            "absolute_ns", "counters", "error",
+        ] {
+            assert!(cell.get(field).is_some(), "{field} is missing: {cell}");
+        }
+    }
+    let wasm = cells.iter().find(|cell| {
+        cell["plugin"] == "rust-raw" && cell["host"] == "wasmtime" && cell["workload"] == "headers" && cell["phase"] == "request"
+    });
+    let wasm = wasm.expect("the cell is there");
+    for (object, fields) in [("added_ns", &["p50", "low", "high"][..]), ("absolute_ns", &["p50", "p90", "p99", "p999"])] {
+        for field in fields {
+            assert!(wasm[object].get(field).is_some(), "{object}.{field} is missing: {wasm}");
+        }
+    }
+    assert!(wasm["added_ns"]["p50"].as_f64().unwrap() > 0.0);
+    let calls: u64 = wasm["counters"]["host_calls"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    assert_eq!(calls, 60, "60 host calls a request, no more and no less: {wasm}");
+    for format in ["csv", "markdown", "table"] {
+        let output = run(&["summary", record.to_str().unwrap(), "--format", format]);
+        assert_eq!(status(&output), 0);
+        assert!(stdout(&output).contains("assemblyscript-sdk"), "{format}");
+    }
+}
+
+/// Chromium with what keeps it quiet in a closed network.
+fn chromium() -> Option<Command> {
+    for name in ["chromium", "chromium-browser", "google-chrome"] {
+        if Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success()) {
+            let mut command = Command::new(name);
+            command.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]);
+            command.args(["--disable-background-networking", "--disable-component-update", "--enable-logging=stderr"]);
+            return Some(command);
+        }
+    }
+    let required = std::env::var_os("TOLLGATE_REQUIRE_BROWSER").is_some();
+    assert!(!required, "TOLLGATE_REQUIRE_BROWSER is set and there is no chromium");
+    eprintln!("\n*** NOT TESTED in a browser: install one with `apt-get install chromium`\n");
+    None
+}
+
+#[test]
+fn a_browser_shows_every_chart_and_has_nothing_to_complain_of() {
+    let out = finished_run();
+    let url = format!("file://{}", out.join("report.html").display());
+    let Some(mut command) = chromium() else { return };
+    let profile = tempfile::tempdir().unwrap();
+    let flag = format!("--user-data-dir={}", profile.path().display());
+    let output = command.args([&flag, "--dump-dom", &url]).output().unwrap();
+    let (dom, log) = (stdout(&output), stderr(&output));
+    assert!(!log.contains("CONSOLE"), "the console is not empty:\n{log}");
+    let source = std::fs::read_to_string(out.join("report.html")).unwrap();
+    let charts = dom.matches("<svg").count();
+    assert!(charts >= 4, "{charts} charts");
+    assert_eq!(charts, source.matches("<svg").count(), "the browser kept every chart");
+    for foreign in ["src=\"http", "href=\"http", "@import", "url(http"] {
+        assert!(!source.contains(foreign), "the report asks the network: {foreign}");
+    }
+    for (width, height) in [(400, 900), (1280, 2400)] {
+        // CI keeps the screenshots for people to look at.
+        let folder = std::env::var_os("TOLLGATE_SCREENSHOTS").map_or_else(|| out.to_owned(), PathBuf::from);
+        let picture = folder.join(format!("report-{width}.png"));
+        let mut command = chromium().expect("it was there a moment ago");
+        let status = command
+            .args([&flag, &format!("--window-size={width},{height}"), &format!("--screenshot={}", picture.display()), &url])
+            .output()
+            .unwrap()
+            .status;
+        assert!(status.success());
+        assert!(picture.metadata().unwrap().len() > 10_000, "the screenshot at {width} px is nearly empty");
+    }
+}

@@ -1,0 +1,45 @@
+//! `tollgate verify`: all plugins do the same work, and one that does not is named with the difference.
+
+mod support;
+
+use support::{bad_plugin, run, status, stderr, stdout};
+use tollgate_hosts::HOSTS;
+
+#[test]
+fn every_plugin_on_every_host_is_verified() {
+    let output = run(&["verify"]);
+    let text = stdout(&output);
+    assert_eq!(status(&output), 0, "{text}{}", stderr(&output));
+    for plugin in tollgate_fixtures::plugins() {
+        for host in HOSTS.iter().filter(|host| host.runs(plugin.kind)) {
+            for workload in tollgate_fixtures::workloads() {
+                let line = format!("ok    {} on {} ({})", plugin.name, host.name(), workload.name);
+                assert!(text.contains(&line), "`{line}` is missing:\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_plugin_with_one_other_operation_exits_5_and_the_difference_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = bad_plugin(folder.path(), "one-remove-missing");
+    let output = run(&["verify", "--workload", "headers", "--plugin", "lua", "--plugin", path.to_str().unwrap()]);
+    let text = stdout(&output);
+    assert_eq!(status(&output), 5, "{text}{}", stderr(&output));
+    let line = text.lines().find(|line| line.starts_with("FAIL")).unwrap_or_else(|| panic!("no FAIL line:\n{text}"));
+    assert!(line.contains("one-remove-missing") && line.contains("fake_key_"), "{line}");
+    assert!(text.contains("ok    lua on luajit (headers)"), "the others are verified all the same:\n{text}");
+}
+
+#[test]
+fn an_endless_loop_ends_as_a_failure_and_the_others_are_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["endless-loop", "lua-endless-loop"] {
+        let path = bad_plugin(folder.path(), name);
+        let output = run(&["verify", "--plugin", path.to_str().unwrap(), "--plugin", "native"]);
+        let text = stdout(&output);
+        assert_eq!(status(&output), 5, "{text}{}", stderr(&output));
+        assert!(text.contains("endless") && text.contains("ok    native on native"), "{text}");
+    }
+}

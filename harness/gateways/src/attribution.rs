@@ -1,0 +1,212 @@
+//! Attribution: what each plugin adds to a request, with all arms in one gateway process.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use tollgate_record::{CellId, Collector, Control, Failure, Series};
+
+use crate::lane::Lane;
+use crate::placement::Pin;
+use crate::warmup::Warmup;
+use crate::{Arm, Running};
+
+/// At most this share of the time goes into warming up.
+const WARMUP_SHARE: u32 = 3;
+/// Requests to an arm right before the timed one, sent and checked like it and not timed. After a round of other
+/// plugins an arm finds its caches cold, so without them a figure depends on who else is in the run: with 2 and with 11
+/// other arms Lua on Envoy cost 18.9 and 24.8 us, with one such request 18.6 and 20.4 us, and A' scattered a fifth.
+const LEADING_REQUESTS: u32 = 1;
+/// How often the caller is asked whether to go on.
+const ASK_EVERY: Duration = Duration::from_millis(100);
+
+/// What came of an arm: its series and how it was shown that its plugin did its work, or why not.
+pub type Measured = (CellId, Result<(Series, String), Failure>);
+
+/// Sends every arm the same request in shuffled rounds for `duration`, warm-up included, over one keep-alive
+/// connection each, and proves in the end that each plugin ran for each request.
+///
+/// An arm that fails becomes a failure, and the others go on; when the gateway or control A fails, all arms do.
+/// `progress` is called with an arm in turn after each block and every 0.1 s; `Break` ends the measurement early, and
+/// what was measured by then is returned. While it runs, the calling thread is kept on [`Running::probe_core`].
+pub fn measure(
+    running: &mut dyn Running,
+    arms: &[Arm],
+    start: u32,
+    seed: u64,
+    duration: Duration,
+    rounds_per_block: u32,
+    progress: &mut dyn FnMut(&CellId, &Collector) -> ControlFlow<()>,
+) -> Vec<Measured> {
+    let Some(control) = control_of(arms) else {
+        let failure = Failure::environment("measure", "the arms hold no control A to compare with; add it to the plan");
+        return arms.iter().map(|arm| (arm.id.clone(), Err(failure.clone()))).collect();
+    };
+    // Where cores cannot be chosen any more the measurement is worse, not impossible.
+    let _pin = running.probe_core().and_then(|core| Pin::current_thread(core).ok());
+    let lanes = (0..arms.len()).map(|arm| Lane::open(arm, arms, running)).collect();
+    let mut run = Run {
+        running,
+        arms,
+        control,
+        lanes,
+        order: (0..arms.len()).collect(),
+        rng: Rng::with_seed(seed),
+        samples: vec![None; arms.len()],
+        collector: Collector::new(start, arms.len(), control, rounds_per_block, 1),
+        progress,
+        asked: Instant::now(),
+        turn: 0,
+    };
+    run.canaries();
+    // Early, because a Lua script that fails on each request answers like one that does not: counters only tell.
+    run.prove();
+    let begin = Instant::now();
+    if run.warm_up(duration / WARMUP_SHARE).is_continue() {
+        run.rounds(begin + duration);
+    }
+    run.canaries();
+    let proofs = run.prove();
+    run.finish(proofs)
+}
+
+/// Index of control A.
+fn control_of(arms: &[Arm]) -> Option<usize> {
+    let name = Control::A.to_string();
+    arms.iter().position(|arm| arm.plugin.is_none() && arm.id.plugin == name)
+}
+
+struct Run<'a> {
+    running: &'a mut dyn Running,
+    arms: &'a [Arm],
+    control: usize,
+    lanes: Vec<Lane>,
+    order: Vec<usize>,
+    rng: Rng,
+    samples: Vec<Option<u64>>,
+    collector: Collector,
+    progress: &'a mut dyn FnMut(&CellId, &Collector) -> ControlFlow<()>,
+    asked: Instant,
+    turn: usize,
+}
+
+impl Run<'_> {
+    /// Rounds that are not counted, until the medians stand still or the time is over.
+    fn warm_up(&mut self, at_most: Duration) -> ControlFlow<()> {
+        let begin = Instant::now();
+        let mut warmup = Warmup::new(self.arms.len(), self.control);
+        while !warmup.is_settled() && begin.elapsed() < at_most && self.can_go_on() {
+            self.round();
+            warmup.round(&self.samples);
+            self.collector.dropped();
+            if self.asked.elapsed() > ASK_EVERY {
+                self.ask()?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Rounds that count.
+    fn rounds(&mut self, end: Instant) {
+        while Instant::now() < end && self.can_go_on() {
+            self.round();
+            if self.samples[self.control].is_none() {
+                break;
+            }
+            for (arm, sample) in self.samples.iter().enumerate() {
+                if let Some(latency_ns) = sample {
+                    self.collector.request(arm, *latency_ns);
+                }
+            }
+            let blocks = self.collector.blocks();
+            self.collector.round(&self.samples);
+            let closed = self.collector.blocks() > blocks;
+            if closed {
+                self.canaries();
+            }
+            if (closed || self.asked.elapsed() > ASK_EVERY) && self.ask().is_break() {
+                break;
+            }
+        }
+    }
+
+    /// One timed request to each arm, in an order of its own.
+    fn round(&mut self) {
+        self.rng.shuffle(&mut self.order);
+        for at in 0..self.order.len() {
+            let arm = self.order[at];
+            for _ in 0..LEADING_REQUESTS {
+                self.lanes[arm].time(self.running);
+            }
+            self.samples[arm] = self.lanes[arm].time(self.running);
+            self.check_hang(arm);
+        }
+    }
+
+    fn canaries(&mut self) {
+        for arm in 0..self.lanes.len() {
+            self.lanes[arm].send_canary(self.running);
+            self.check_hang(arm);
+        }
+    }
+
+    /// A plugin that never returns may keep the whole gateway busy: then waiting for each other arm tells no more.
+    fn check_hang(&mut self, arm: usize) {
+        if !self.lanes[arm].take_timeout() {
+            return;
+        }
+        self.lanes[self.control].send_canary(self.running);
+        if !self.lanes[self.control].is_up() {
+            let message =
+                format!("the gateway answers nobody since {} got no answer; leave that plugin out", self.arms[arm].id);
+            self.lanes.iter_mut().for_each(|lane| lane.give_up(Failure::environment("measure", message.clone())));
+        }
+    }
+
+    /// Without the control there is nothing to compare with; without a plugin there is nothing to compare.
+    fn can_go_on(&self) -> bool {
+        let plugins = || self.lanes.iter().zip(self.arms).filter(|(_, arm)| arm.plugin.is_some());
+        self.lanes[self.control].is_up() && (plugins().count() == 0 || plugins().any(|(lane, _)| lane.is_up()))
+    }
+
+    fn ask(&mut self) -> ControlFlow<()> {
+        self.asked = Instant::now();
+        self.turn = (self.turn + 1) % self.arms.len();
+        (self.progress)(&self.arms[self.turn].id, &self.collector)
+    }
+
+    /// Asks the gateway, and takes out each arm that its counters speak against.
+    fn prove(&mut self) -> Vec<Result<String, Failure>> {
+        let sent: Vec<u64> = self.lanes.iter().map(|lane| lane.sent).collect();
+        let proofs = self.running.prove(&sent);
+        for (lane, proof) in self.lanes.iter_mut().zip(&proofs) {
+            if let Err(failure) = proof {
+                lane.give_up(failure.clone());
+            }
+        }
+        proofs
+    }
+
+    fn finish(self, proofs: Vec<Result<String, Failure>>) -> Vec<Measured> {
+        let lost_control = self.lanes[self.control].failure.clone().map(|failure| {
+            Failure::environment(
+                "measure",
+                format!("control A failed, so nothing can be compared: {}", failure.message),
+            )
+        });
+        let series = self.collector.finish();
+        let outcomes = self.lanes.into_iter().zip(proofs).zip(series).map(|((lane, proof), series)| {
+            if let Some(failure) = lane.failure.or(lost_control.clone()) {
+                return Err(failure);
+            }
+            let proof = format!("{}; {} of {} canaries as expected", proof?, lane.canaries, lane.canaries);
+            if series.sample_blocks_ns.is_empty() {
+                let message =
+                    "the time was over before one block of rounds was; give it more (`--time`) or fewer plugins";
+                return Err(Failure::environment("measure", message));
+            }
+            Ok((series, proof))
+        });
+        self.arms.iter().map(|arm| arm.id.clone()).zip(outcomes).collect()
+    }
+}

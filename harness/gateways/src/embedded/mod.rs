@@ -1,0 +1,87 @@
+//! A real HTTP/1.1 gateway in our own process: hyper in front, the in-process hosts behind it.
+
+mod arm;
+mod modules;
+mod running;
+mod server;
+mod tally;
+
+use std::net::TcpListener;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use tollgate_record::PluginKind;
+
+use crate::{Arm, Gateway, GatewayError, Options, Running};
+use running::RunningEmbedded;
+use server::Server;
+use tally::Tally;
+
+/// Name of the gateway.
+const NAME: &str = "embedded";
+
+/// The gateway that needs nothing installed.
+#[derive(Debug)]
+pub(crate) struct Embedded;
+
+impl Gateway for Embedded {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self, _options: &Options) -> Result<String, GatewayError> {
+        let hosts: Vec<String> =
+            tollgate_hosts::HOSTS.iter().map(|host| format!("{} {}", host.name(), host.version())).collect();
+        Ok(format!("{} ({})", env!("CARGO_PKG_VERSION"), hosts.join(", ")))
+    }
+
+    fn runs(&self, kind: PluginKind) -> bool {
+        tollgate_hosts::host_for(kind).is_some()
+    }
+
+    fn start(&self, arms: &[Arm], options: &Options) -> Result<Box<dyn Running>, GatewayError> {
+        // Listeners first: a port that is taken is told before anything is compiled.
+        let listeners = (0..arms.len()).map(|arm| listen(options, arm)).collect::<Result<Vec<_>, _>>()?;
+        let addresses = listeners
+            .iter()
+            .map(|listener| listener.local_addr())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(GatewayError::system("ask for a listener's address"))?;
+        let tallies: Vec<Arc<Tally>> = arms.iter().map(|_| Arc::default()).collect();
+
+        let (ready, started) = mpsc::sync_channel(1);
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let server = Server { arms: arms.to_vec(), listeners, tallies: tallies.clone(), core: options.gateway_core };
+        let thread = thread::Builder::new()
+            .name("embedded-gateway".into())
+            .spawn(move || server.run(&ready, stopped))
+            .map_err(GatewayError::system("start a thread"))?;
+
+        match started.recv_timeout(options.start_timeout) {
+            Ok(refused) => Ok(Box::new(RunningEmbedded {
+                thread: Some(thread),
+                stop: Some(stop),
+                addresses,
+                tallies,
+                has_plugin: arms.iter().map(|arm| arm.plugin.is_some()).collect(),
+                refused: refused?,
+                probe_core: options.probe_core.or(options.gateway_core),
+            })),
+            // The thread sees that nobody waits any more and ends by itself.
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                Err(GatewayError::StartTimeout { gateway: NAME, waited: options.start_timeout, last: String::new() })
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(running::died(Some(thread))),
+        }
+    }
+}
+
+fn listen(options: &Options, arm: usize) -> Result<TcpListener, GatewayError> {
+    let address = options.listen_address(arm)?;
+    let listener = TcpListener::bind(address).map_err(|source| match source.kind() {
+        std::io::ErrorKind::AddrInUse => GatewayError::PortInUse { address },
+        _ => GatewayError::Listen { address, source },
+    })?;
+    listener.set_nonblocking(true).map_err(GatewayError::system("make a listener non-blocking"))?;
+    Ok(listener)
+}

@@ -1,0 +1,184 @@
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tollgate_record::PluginKind;
+
+use super::NAME;
+use super::memory_file::MemoryFile;
+use crate::{ARM_HEADER, Arm, BODY, CANARY_HEADER, GatewayError, LEFT_HEADER, Options, arm_label};
+
+/// The pieces of a configuration, valid JSON with placeholders.
+const TEMPLATE: &str = include_str!("../../../../fixtures/gateways/envoy.json");
+
+/// Where the connection manager is in a listener, and the route in that.
+const MANAGER: &str = "/filter_chains/0/filters/0/typed_config";
+const ROUTE: &str = "/route_config/virtual_hosts/0/routes/0";
+
+/// Everything that a child reads, in memory.
+#[derive(Debug)]
+pub(super) struct Config {
+    /// The bootstrap configuration.
+    pub(super) bootstrap: MemoryFile,
+    /// Where Envoy writes its administration port's address.
+    pub(super) admin_address: MemoryFile,
+    artifacts: Vec<MemoryFile>,
+}
+
+impl Config {
+    /// A configuration with a listener for each of the arms `loaded`.
+    pub(super) fn new(arms: &[Arm], loaded: &[usize], options: &Options) -> Result<Self, GatewayError> {
+        let system = || GatewayError::system("make a file in memory");
+        let template: Value = serde_json::from_str(TEMPLATE).expect("the template is embedded, and tested");
+        let mut artifacts = Vec::new();
+        let mut listeners = Vec::new();
+        for &index in loaded {
+            let plugin = match &arms[index].plugin {
+                None => None,
+                Some(plugin) if plugin.kind == PluginKind::Lua => Some(lua(&template, &arms[index], index)),
+                Some(plugin) => {
+                    let artifact = MemoryFile::new(&format!("{NAME}-{index}.wasm"), &plugin.bytes).map_err(system())?;
+                    let filter = proxy_wasm(&template, &arms[index], index, &artifact.path());
+                    artifacts.push(artifact);
+                    Some(filter)
+                }
+            };
+            listeners.push(listener(&template, &arms[index], index, options.listen_address(index)?.port(), plugin));
+        }
+        let mut bootstrap = template["bootstrap"].clone();
+        bootstrap["static_resources"]["listeners"] = Value::Array(listeners);
+        if let Some(folder) = &options.work_dir {
+            keep_copy(folder, &bootstrap)?;
+        }
+        Ok(Self {
+            bootstrap: MemoryFile::new("envoy.json", bootstrap.to_string().as_bytes()).map_err(system())?,
+            admin_address: MemoryFile::new("admin-address", b"").map_err(system())?,
+            artifacts,
+        })
+    }
+
+    /// Numbers of the files that the child must inherit.
+    pub(super) fn fds(&self) -> Vec<i32> {
+        let own = [self.bootstrap.fd(), self.admin_address.fd()];
+        self.artifacts.iter().map(MemoryFile::fd).chain(own).collect()
+    }
+}
+
+/// What an arm is called inside Envoy: its listener, its VM and the prefix of its counters.
+pub(super) fn arm_name(index: usize) -> String {
+    format!("arm_{index}")
+}
+
+fn listener(template: &Value, arm: &Arm, index: usize, port: u16, plugin: Option<Value>) -> Value {
+    let mut listener = template["listener"].clone();
+    listener["name"] = json!(arm_name(index));
+    listener["address"]["socket_address"]["port_value"] = json!(port);
+    let manager = at(&mut listener, MANAGER);
+    manager["stat_prefix"] = json!(arm_name(index));
+    if let (Some(plugin), Some(filters)) = (plugin, manager["http_filters"].as_array_mut()) {
+        filters.insert(0, plugin);
+    }
+    let route = at(manager, ROUTE);
+    route["direct_response"]["body"]["inline_string"] = json!(BODY);
+    let headers = &mut route["response_headers_to_add"];
+    headers[0]["header"] = json!({ "key": ARM_HEADER, "value": arm_label(arm) });
+    headers[1]["header"] = json!({ "key": LEFT_HEADER, "value": format!("%REQ({CANARY_HEADER})%") });
+    listener
+}
+
+fn lua(template: &Value, arm: &Arm, index: usize) -> Value {
+    let mut filter = template["lua"].clone();
+    let source = arm.plugin.as_ref().map(|plugin| plugin.lua_source(&arm.workload.config()));
+    filter["typed_config"]["stat_prefix"] = json!(arm_name(index));
+    filter["typed_config"]["default_source_code"]["inline_string"] = json!(source);
+    filter
+}
+
+fn proxy_wasm(template: &Value, arm: &Arm, index: usize, artifact: &str) -> Value {
+    let mut filter = template["proxy_wasm"].clone();
+    let config = &mut filter["typed_config"]["config"];
+    config["name"] = json!(arm_name(index));
+    config["configuration"] = configuration(&arm.workload.config());
+    // A VM of its own for each arm: Envoy shares one between plugins of equal code, configuration and id.
+    config["vm_config"]["vm_id"] = json!(arm_name(index));
+    config["vm_config"]["code"]["local"]["filename"] = json!(artifact);
+    filter
+}
+
+/// The plugin's configuration as Envoy hands it over unchanged: text as it is, other bytes in base64.
+fn configuration(bytes: &[u8]) -> Value {
+    let any = |kind: &str, value: &str| json!({ "@type": format!("type.googleapis.com/google.protobuf.{kind}"), "value": value });
+    match std::str::from_utf8(bytes) {
+        Ok(text) => any("StringValue", text),
+        Err(_) => any("BytesValue", &base64(bytes)),
+    }
+}
+
+/// Base64 with padding, as protobuf's JSON has bytes.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |chunk: &[u8]| {
+        let word = chunk.iter().enumerate().fold(0u32, |word, (at, &byte)| word | u32::from(byte) << (16 - 8 * at));
+        let digit = move |at: usize| match at <= chunk.len() {
+            true => char::from(DIGITS[(word >> (18 - 6 * at)) as usize & 63]),
+            false => '=',
+        };
+        [digit(0), digit(1), digit(2), digit(3)]
+    };
+    bytes.chunks(3).flat_map(group).collect()
+}
+
+/// The part of the template at a path that it is known to have.
+fn at<'v>(value: &'v mut Value, path: &str) -> &'v mut Value {
+    value.pointer_mut(path).expect("the template is embedded, and tested")
+}
+
+fn keep_copy(folder: &Path, bootstrap: &Value) -> Result<(), GatewayError> {
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(folder.join("envoy.json"), format!("{bootstrap:#}\n")))
+        .map_err(GatewayError::system("write envoy.json into the work folder"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_placeholder_of_the_template_is_filled() {
+        let workload = tollgate_fixtures::workload("headers").unwrap();
+        let arm = |plugin: &str| Arm {
+            id: tollgate_record::CellId {
+                mode: tollgate_record::Mode::Live,
+                host: NAME.to_owned(),
+                plugin: plugin.to_owned(),
+                workload: workload.name.clone(),
+                phase: tollgate_record::Phase::Request,
+            },
+            plugin: tollgate_fixtures::plugin(plugin).cloned(),
+            workload: workload.clone(),
+        };
+        let arms = ["A", "lua", "boundary"].map(arm);
+        let config = Config::new(&arms, &[0, 2, 1], &Options { base_port: Some(9_000), ..Options::default() }).unwrap();
+        assert_eq!(config.fds().len(), 3);
+        let text = config.bootstrap.read().unwrap();
+        for placeholder in
+            ["NAME", "BODY", "LABEL", "ARM_HEADER", "LEFT_HEADER", "\"SOURCE\"", "\"CONFIG\"", "ARTIFACT"]
+        {
+            assert!(!text.contains(placeholder), "{placeholder} is left in {text}");
+        }
+        let json: Value = serde_json::from_str(&text).unwrap();
+        let listeners = json["static_resources"]["listeners"].as_array().unwrap();
+        let filters = |at: usize| listeners[at].pointer(MANAGER).unwrap()["http_filters"].as_array().unwrap().len();
+        assert_eq!([0, 1, 2].map(filters), [1, 2, 2]);
+        let ports = listeners.iter().map(|listener| listener["address"]["socket_address"]["port_value"].as_u64());
+        assert_eq!(ports.collect::<Vec<_>>(), [Some(9_000), Some(9_002), Some(9_001)]);
+    }
+
+    #[test]
+    fn base64_is_what_the_standard_says() {
+        let cases = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
+        for (plain, encoded) in cases {
+            assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+        assert_eq!(base64(&[0xff, 0xfe, 0xfd, 0xfc]), "//79/A==");
+    }
+}

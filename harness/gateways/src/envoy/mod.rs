@@ -1,0 +1,76 @@
+//! A real Envoy as a child process.
+
+mod admin;
+mod child;
+mod config;
+mod find;
+mod launch;
+mod memory_file;
+mod refusal;
+mod running;
+mod tail;
+
+use tollgate_record::{Failure, PluginKind};
+
+pub use find::find_envoy;
+
+use crate::{Arm, Gateway, GatewayError, Options, Running};
+
+/// Name of the gateway.
+const NAME: &str = "envoy";
+
+/// Envoy: Lua in its own LuaJIT, Proxy-Wasm in V8.
+#[derive(Debug)]
+pub(crate) struct Envoy;
+
+impl Gateway for Envoy {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self, options: &Options) -> Result<String, GatewayError> {
+        find::version_of(&find_envoy(options.envoy.as_deref())?)
+    }
+
+    fn runs(&self, kind: PluginKind) -> bool {
+        matches!(kind, PluginKind::Lua | PluginKind::ProxyWasm)
+    }
+
+    fn start(&self, arms: &[Arm], options: &Options) -> Result<Box<dyn Running>, GatewayError> {
+        let binary = find_envoy(options.envoy.as_deref())?;
+        find::version_of(&binary)?;
+        let (mut loaded, mut refused) = self.partition(arms);
+        // Envoy stops at the first plugin that it refuses, so this ends after as many turns as there are such plugins.
+        loop {
+            let ended = match launch::launch(&binary, arms, &loaded, options) {
+                Ok(started) => return Ok(Box::new(running::RunningEnvoy::new(started, arms, refused))),
+                Err(launch::LaunchError::Ended(ended)) => ended,
+                Err(launch::LaunchError::Failed(error)) => return Err(error),
+            };
+            let culprits = refusal::culprits(&binary, arms, &loaded, &ended, options)?;
+            if culprits.is_empty() {
+                return Err(ended.into_error());
+            }
+            loaded.retain(|arm| culprits.iter().all(|(culprit, _)| culprit != arm));
+            refused.extend(culprits);
+        }
+    }
+}
+
+impl Envoy {
+    /// Arms that can be tried, and those whose kind of plugin does not run here.
+    fn partition(&self, arms: &[Arm]) -> (Vec<usize>, Vec<(usize, Failure)>) {
+        let (mut loaded, mut refused) = (Vec::new(), Vec::new());
+        for (index, arm) in arms.iter().enumerate() {
+            match &arm.plugin {
+                Some(plugin) if !self.runs(plugin.kind) => {
+                    let message =
+                        format!("envoy does not run {} plugins; leave it out with --skip", plugin.kind.name());
+                    refused.push((index, Failure::environment("start", message)));
+                }
+                _ => loaded.push(index),
+            }
+        }
+        (loaded, refused)
+    }
+}

@@ -1,0 +1,155 @@
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tollgate_record::{Failure, PluginKind};
+
+use super::NAME;
+use super::child::describe;
+use super::config::arm_name;
+use super::launch::Launched;
+use crate::{Arm, GatewayError, Running};
+
+/// Envoy counts a request a moment after its response is on its way.
+const COUNTERS_SETTLE: Duration = Duration::from_secs(1);
+
+/// How long a line takes from Envoy to us, usually.
+const COMPLAINT_LAG: Duration = Duration::from_millis(2);
+
+/// An Envoy that takes requests.
+#[derive(Debug)]
+pub(super) struct RunningEnvoy {
+    launched: Launched,
+    /// Kind of each arm's plugin.
+    kinds: Vec<Option<PluginKind>>,
+    refused: Vec<(usize, Failure)>,
+}
+
+impl RunningEnvoy {
+    pub(super) fn new(launched: Launched, arms: &[Arm], refused: Vec<(usize, Failure)>) -> Self {
+        let kinds = arms.iter().map(|arm| arm.plugin.as_ref().map(|plugin| plugin.kind)).collect();
+        Self { launched, kinds, refused }
+    }
+
+    fn is_refused(&self, arm: usize) -> bool {
+        self.refused.iter().any(|(refused, _)| *refused == arm)
+    }
+
+    /// Counters, once Envoy has counted all that was sent, or after a while.
+    fn settled_stats(&self, requests_sent: &[u64]) -> Result<HashMap<String, u64>, GatewayError> {
+        let begin = Instant::now();
+        loop {
+            let stats = self.launched.admin.stats("^http.arm_")?;
+            let counted = |(arm, &sent): (usize, &u64)| {
+                self.is_refused(arm) || stat(&stats, arm, "downstream_rq_completed") >= sent
+            };
+            if requests_sent.iter().enumerate().all(counted) || begin.elapsed() > COUNTERS_SETTLE {
+                return Ok(stats);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn prove_arm(&self, stats: &HashMap<String, u64>, arm: usize, sent: u64) -> Result<String, Failure> {
+        let counted = stat(stats, arm, "downstream_rq_completed");
+        if counted != sent {
+            let message = format!(
+                "envoy counted {counted} requests and {sent} were sent to it; does something else use that port?"
+            );
+            return Err(Failure::environment("proof", message));
+        }
+        // The answer of the route behind the plugin: a plugin that fails is closed, and the request never gets there.
+        let passed = stat(stats, arm, "rq_direct_response");
+        if passed != sent {
+            let message =
+                format!("only {passed} of {sent} requests got past the plugin; run `tollgate verify` to see why");
+            return Err(Failure::plugin("proof", message));
+        }
+        match self.kinds[arm] {
+            Some(PluginKind::Lua) => {
+                let prefix = format!("lua.{}", arm_name(arm));
+                let runs = stat(stats, arm, &format!("{prefix}.executions"));
+                let errors = stat(stats, arm, &format!("{prefix}.errors"));
+                // Lua in Envoy fails open: a script that breaks looks like a fast one.
+                if (runs, errors) != (sent, 0) {
+                    let message = format!(
+                        "envoy ran the script {runs} times for {sent} requests, with {errors} errors; run `tollgate verify`"
+                    );
+                    return Err(Failure::plugin("proof", message));
+                }
+                Ok(format!("envoy counted {sent} requests, {runs} runs of the script and no error"))
+            }
+            Some(_) => {
+                Ok(format!("envoy counted {sent} requests, and {passed} got past the plugin, which fails closed"))
+            }
+            None => Ok(format!("envoy counted {sent} requests, and there is no plugin")),
+        }
+    }
+}
+
+impl Running for RunningEnvoy {
+    fn address(&self, arm: usize) -> SocketAddr {
+        self.launched.addresses[&arm_name(arm)]
+    }
+
+    fn check_alive(&mut self) -> Result<(), GatewayError> {
+        let child = &mut self.launched.child;
+        match child.ended().map_err(GatewayError::system("wait for envoy"))? {
+            None => Ok(()),
+            Some(status) => {
+                let last = child.tail().last_words();
+                Err(GatewayError::Died { gateway: NAME, status: describe(status), last })
+            }
+        }
+    }
+
+    fn prove(&mut self, requests_sent: &[u64]) -> Vec<Result<String, Failure>> {
+        let stats = self.check_alive().and_then(|()| self.settled_stats(requests_sent));
+        match stats.map_err(GatewayError::into_failure) {
+            Err(failure) => requests_sent.iter().map(|_| Err(failure.clone())).collect(),
+            Ok(stats) => {
+                let prove = |(arm, &sent): (usize, &u64)| match self.refused.iter().find(|(refused, _)| *refused == arm)
+                {
+                    Some((_, failure)) => Err(failure.clone()),
+                    None => self.prove_arm(&stats, arm, sent),
+                };
+                requests_sent.iter().enumerate().map(prove).collect()
+            }
+        }
+    }
+
+    fn refused(&self) -> &[(usize, Failure)] {
+        &self.refused
+    }
+
+    fn forget_complaints(&mut self) {
+        // What Envoy wrote before it answered has to come through the pipe.
+        thread::sleep(COMPLAINT_LAG);
+        self.launched.child.tail().news();
+    }
+
+    fn complaint(&mut self, _arm: usize) -> Option<String> {
+        // Envoy does not name the arm; but requests go out one at a time, so what is new is about the last one. It
+        // writes a moment later than it answers.
+        let begin = Instant::now();
+        loop {
+            let news = self.launched.child.tail().news();
+            if !news.is_empty() {
+                return Some(news[news.len().saturating_sub(3)..].join(" | "));
+            }
+            if begin.elapsed() > 25 * COMPLAINT_LAG {
+                return None;
+            }
+            thread::sleep(COMPLAINT_LAG);
+        }
+    }
+
+    fn probe_core(&self) -> Option<u32> {
+        self.launched.probe_core
+    }
+}
+
+fn stat(stats: &HashMap<String, u64>, arm: usize, name: &str) -> u64 {
+    stats.get(&format!("http.{}.{name}", arm_name(arm))).copied().unwrap_or(0)
+}

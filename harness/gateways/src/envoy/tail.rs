@@ -1,0 +1,113 @@
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// Lines that are kept: Envoy's reason for a refusal is within its last few.
+const KEPT: usize = 40;
+/// Longest part of a line that is kept, in bytes.
+const LONGEST: u64 = 2_000;
+
+/// The last lines of a child's standard error. A thread reads all of it, so that a child that complains about every
+/// request neither fills a disk nor stops on a full pipe.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tail {
+    lines: Arc<Mutex<Lines>>,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    kept: VecDeque<String>,
+    /// Whether the other end is closed.
+    over: bool,
+    /// Lines of `kept` that have not been taken as news yet.
+    news: usize,
+}
+
+impl Tail {
+    /// Reads until the other end is closed.
+    pub(super) fn follow(source: impl Read + Send + 'static) -> std::io::Result<Self> {
+        let tail = Self::default();
+        let writer = tail.clone();
+        thread::Builder::new().name("envoy-stderr".into()).spawn(move || {
+            writer.read(source);
+            writer.lock().over = true;
+        })?;
+        Ok(tail)
+    }
+
+    /// Whether there will be no more lines.
+    pub(super) fn is_over(&self) -> bool {
+        self.lock().over
+    }
+
+    /// The lines that are kept.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.lock().kept.iter().cloned().collect()
+    }
+
+    /// Lines that came since the last call.
+    pub(super) fn news(&self) -> Vec<String> {
+        let mut lines = self.lock();
+        let from = lines.kept.len() - lines.news;
+        lines.news = 0;
+        lines.kept.range(from..).cloned().collect()
+    }
+
+    /// The last lines as the end of a message: `; its last words: ...`, or nothing.
+    pub(super) fn last_words(&self) -> String {
+        let lines = self.lines();
+        let last = &lines[lines.len().saturating_sub(3)..];
+        if last.is_empty() { String::new() } else { format!("; its last words: {}", last.join(" | ")) }
+    }
+
+    fn read(&self, source: impl Read) {
+        let mut reader = BufReader::new(source);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            // A line longer than that continues as the next one.
+            match reader.by_ref().take(LONGEST).read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => self.push(String::from_utf8_lossy(&line).trim().to_owned()),
+            }
+        }
+    }
+
+    /// The addresses of a backtrace would only push out the line that says what happened.
+    fn push(&self, line: String) {
+        if line.is_empty() || line.starts_with("[backtrace] #") {
+            return;
+        }
+        let mut lines = self.lock();
+        if lines.kept.len() == KEPT {
+            lines.kept.pop_front();
+        }
+        lines.kept.push_back(line);
+        lines.news = (lines.news + 1).min(lines.kept.len());
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Lines> {
+        // Nobody panics while holding it, and if so the lines are still lines.
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_last_lines_and_tells_news_once() {
+        let tail = Tail::default();
+        let text: String = (0..KEPT + 5).map(|number| format!("line {number}\n\n")).collect();
+        tail.read(text.as_bytes());
+        assert_eq!(tail.lines().len(), KEPT);
+        assert_eq!(tail.lines().last().unwrap(), &format!("line {}", KEPT + 4));
+        assert_eq!(tail.news().len(), KEPT);
+        assert!(tail.news().is_empty());
+        tail.read(b"one more\n[backtrace] #7: [0x5575353943d4]\n".as_slice());
+        assert_eq!(tail.news(), ["one more"]);
+        assert!(tail.last_words().ends_with("one more"));
+    }
+}

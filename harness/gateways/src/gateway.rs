@@ -1,0 +1,106 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tollgate_fixtures::{Plugin, Workload};
+use tollgate_record::{CellId, Failure, PluginKind};
+
+use crate::GatewayError;
+use crate::embedded::Embedded;
+use crate::envoy::Envoy;
+
+/// A proxy that plugins run in.
+pub trait Gateway: Sync {
+    /// Name on the command line and in records.
+    fn name(&self) -> &'static str;
+    /// Version, asked of the program itself: no version, no measurement.
+    fn version(&self, options: &Options) -> Result<String, GatewayError>;
+    /// Whether plugins of a kind can run in it.
+    fn runs(&self, kind: PluginKind) -> bool;
+    /// Starts all arms in *one* process, a listener each, and returns when every listener answers. An arm whose
+    /// plugin the gateway will not load is in [`Running::refused`], and the others run.
+    fn start(&self, arms: &[Arm], options: &Options) -> Result<Box<dyn Running>, GatewayError>;
+}
+
+/// All gateways.
+pub static GATEWAYS: &[&dyn Gateway] = &[&Embedded, &Envoy];
+
+/// The gateway of that name.
+pub fn gateway(name: &str) -> Option<&'static dyn Gateway> {
+    GATEWAYS.iter().copied().find(|gateway| gateway.name() == name)
+}
+
+/// A cell as it stands in a run.
+#[derive(Debug, Clone)]
+pub struct Arm {
+    /// The cell.
+    pub id: CellId,
+    /// The plugin; none for a control.
+    pub plugin: Option<Plugin>,
+    /// What a request asks of it.
+    pub workload: Workload,
+}
+
+/// How to start a gateway.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Envoy's binary; none looks in `$TOLLGATE_ENVOY`, `PATH` and the cache folder.
+    pub envoy: Option<PathBuf>,
+    /// Port of the first arm's listener, the next arm's is one higher; none takes any free ports.
+    pub base_port: Option<u16>,
+    /// How long a gateway may take to become ready. Envoy compiles every plugin before it is.
+    pub start_timeout: Duration,
+    /// Core for the gateway; none leaves it to the scheduler.
+    pub gateway_core: Option<u32>,
+    /// Core for the probe; none takes the gateway's.
+    pub probe_core: Option<u32>,
+    /// Folder for a copy of the gateway's generated configuration, to read or to send with a bug report. Without it
+    /// nothing is written to disk, so that there is nothing to leave behind.
+    pub work_dir: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            envoy: None,
+            base_port: None,
+            start_timeout: Duration::from_secs(60),
+            gateway_core: None,
+            probe_core: None,
+            work_dir: None,
+        }
+    }
+}
+
+impl Options {
+    /// The address that an arm's listener asks for; port 0 is any free one.
+    pub(crate) fn listen_address(&self, arm: usize) -> Result<SocketAddr, GatewayError> {
+        let port = match self.base_port {
+            None => 0,
+            Some(base) => u16::try_from(arm)
+                .ok()
+                .and_then(|arm| base.checked_add(arm))
+                .ok_or(GatewayError::PortRange { base, arm })?,
+        };
+        Ok(SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+}
+
+/// A gateway that runs. Dropping it stops it and leaves nothing behind.
+pub trait Running {
+    /// Where an arm listens. Only for arms that were not refused.
+    fn address(&self, arm: usize) -> SocketAddr;
+    /// Whether it is still up; if not, why.
+    fn check_alive(&mut self) -> Result<(), GatewayError>;
+    /// From the gateway's own counters: that each arm's plugin ran for each of the requests sent to it, without an
+    /// error. In words, or what speaks against it. May be asked at any time; nothing may be in flight.
+    fn prove(&mut self, requests_sent: &[u64]) -> Vec<Result<String, Failure>>;
+    /// Arms that the gateway would not load.
+    fn refused(&self) -> &[(usize, Failure)];
+    /// Forgets what the gateway has said so far, so that a [`Running::complaint`] is about what is sent from now on.
+    fn forget_complaints(&mut self);
+    /// What the gateway has said about trouble with an arm since then and since it was last asked, for messages.
+    fn complaint(&mut self, arm: usize) -> Option<String>;
+    /// Core that the probe belongs on; none leaves it where it is.
+    fn probe_core(&self) -> Option<u32>;
+}

@@ -1,0 +1,29 @@
+//! Live gateways, and the probe that times them.
+//!
+//! A gateway starts *all* arms in one process, a listener each ([`Gateway::start`]); [`measure`] sends them the same
+//! request in shuffled rounds over one connection per arm and proves from the gateway's own counters that each plugin
+//! ran for each request. No statistics here: what is measured goes into a `tollgate_record::Series` as it is.
+//!
+//! One file and one line in [`GATEWAYS`] add a gateway.
+#![deny(missing_docs)]
+
+mod attribution;
+mod contract;
+mod embedded;
+mod envoy;
+mod error;
+mod gateway;
+mod install;
+mod lane;
+mod placement;
+mod probe;
+mod warmup;
+
+pub use attribution::{Measured, measure};
+pub use contract::{ARM_HEADER, BODY, CANARY_HEADER, CANARY_VALUE, LEFT_HEADER, arm_label, request_bytes};
+pub use envoy::find_envoy;
+pub use error::{GatewayError, InstallError};
+pub use gateway::{Arm, GATEWAYS, Gateway, Options, Running, gateway};
+pub use install::{ENVOY_VERSION, install_envoy, installed_envoy};
+pub use placement::{Pin, decide_placement, pin_current_thread};
+pub use probe::{Probe, ProbeError, Response};

@@ -1,0 +1,91 @@
+use std::io;
+
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use tollgate_record::Placement;
+
+/// Where to put probe and gateway: on one core if this process may choose its cores, because a request between two
+/// cores costs a wake-up that is several times what a plugin costs, and that varies more than plugins differ. The
+/// last of the cores, since interrupts tend to go to the first.
+pub fn decide_placement() -> Placement {
+    let Ok(allowed) = sched_getaffinity(None) else {
+        return Placement::Unpinned;
+    };
+    let Some(core) = (0..CpuSet::MAX_CPU).rev().find(|&core| allowed.is_set(core)) else {
+        return Placement::Unpinned;
+    };
+    // Containers may show cores and forbid to choose one: try.
+    match Pin::current_thread(core as u32) {
+        Ok(pin) => {
+            drop(pin);
+            Placement::SameCore { core: core as u32 }
+        }
+        Err(_) => Placement::Unpinned,
+    }
+}
+
+/// Moves the calling thread to a core for good, and with it the threads and processes that it starts from then on.
+pub fn pin_current_thread(core: u32) -> io::Result<()> {
+    pin(None, core)
+}
+
+/// Moves a thread, or the calling one, to a core.
+pub(crate) fn pin(thread: Option<Pid>, core: u32) -> io::Result<()> {
+    let core = core as usize;
+    if core >= CpuSet::MAX_CPU {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut only = CpuSet::new();
+    only.set(core);
+    Ok(sched_setaffinity(thread, &only)?)
+}
+
+/// A thread that is kept on a core; dropping it gives the thread the cores that it had before.
+#[derive(Debug)]
+pub struct Pin {
+    before: CpuSet,
+    /// It is the thread that was pinned that must be let go.
+    not_send: std::marker::PhantomData<*const ()>,
+}
+
+impl Pin {
+    /// Keeps the calling thread on a core until the guard is dropped.
+    pub fn current_thread(core: u32) -> io::Result<Self> {
+        let before = sched_getaffinity(None)?;
+        pin_current_thread(core)?;
+        Ok(Self { before, not_send: std::marker::PhantomData })
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        // What was allowed before is allowed now, unless somebody took cores away meanwhile: then stay where we are.
+        let _ = sched_setaffinity(None, &self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_holds_and_lets_go() {
+        let before = sched_getaffinity(None).unwrap();
+        let Placement::SameCore { core } = decide_placement() else {
+            eprintln!("skipped: this system does not let a process choose its cores");
+            return;
+        };
+        assert_eq!(sched_getaffinity(None).unwrap(), before, "deciding must not move the caller");
+        let pin = Pin::current_thread(core).unwrap();
+        assert_eq!(sched_getaffinity(None).unwrap().count(), 1);
+        assert_eq!(rustix::thread::sched_getcpu(), core as usize);
+        drop(pin);
+        assert_eq!(sched_getaffinity(None).unwrap(), before);
+    }
+
+    #[test]
+    fn a_core_that_does_not_exist_is_an_error() {
+        assert!(Pin::current_thread(u32::MAX).is_err());
+        assert!(Pin::current_thread(CpuSet::MAX_CPU as u32 - 1).is_err());
+    }
+}

@@ -1,0 +1,117 @@
+//! What the tests of live gateways share.
+#![expect(dead_code, reason = "each test binary uses a part of it")]
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tollgate_fixtures::{Plugin, Workload, plugin, workload};
+use tollgate_gateways::{Arm, GATEWAYS, Gateway, Measured, Options, Running, find_envoy, gateway, measure};
+use tollgate_record::{CellId, Mode, Phase};
+
+/// One gateway at a time: Envoy is found among the children of this process, and two at once are slow on two cores.
+pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Every gateway that can run here. A missing Envoy is said loudly, and is an error where it is required.
+pub(crate) fn gateways() -> impl Iterator<Item = &'static dyn Gateway> {
+    let envoy = envoy();
+    GATEWAYS.iter().copied().filter(move |gateway| gateway.name() != "envoy" || envoy.is_some())
+}
+
+/// Envoy, found as the product finds it.
+pub(crate) fn envoy() -> Option<(&'static dyn Gateway, PathBuf)> {
+    match find_envoy(None) {
+        Ok(path) => Some((gateway("envoy").expect("it is in the list"), path)),
+        Err(error) if std::env::var_os("TOLLGATE_REQUIRE_ENVOY").is_some_and(|value| value == "1") => {
+            panic!("TOLLGATE_REQUIRE_ENVOY=1, but: {error}")
+        }
+        Err(error) => {
+            eprintln!("\n*** NOT TESTED ON ENVOY: {error} ***\n*** cargo run --release -- install envoy ***\n");
+            None
+        }
+    }
+}
+
+fn id(gateway: &dyn Gateway, plugin: &str, workload: &str) -> CellId {
+    let (plugin, workload) = (plugin.to_owned(), workload.to_owned());
+    CellId { mode: Mode::Live, host: gateway.name().to_owned(), plugin, workload, phase: Phase::Request }
+}
+
+/// The default workload.
+pub(crate) fn headers() -> &'static Workload {
+    workload("headers").expect("it is in the catalogue")
+}
+
+/// The controls A and A'.
+pub(crate) fn controls(gateway: &dyn Gateway) -> Vec<Arm> {
+    let control = |name| Arm { id: id(gateway, name, "none"), plugin: None, workload: headers().clone() };
+    ["A", "A'"].map(control).to_vec()
+}
+
+/// An arm with a plugin.
+pub(crate) fn arm(gateway: &dyn Gateway, plugin: &Plugin, workload: &Workload) -> Arm {
+    Arm { id: id(gateway, &plugin.name, &workload.name), plugin: Some(plugin.clone()), workload: workload.clone() }
+}
+
+/// The controls, and the plugins of these names with the default workload.
+pub(crate) fn arms_of(gateway: &dyn Gateway, names: &[&str]) -> Vec<Arm> {
+    let named = names.iter().map(|name| arm(gateway, plugin(name).expect("it is in the catalogue"), headers()));
+    controls(gateway).into_iter().chain(named).collect()
+}
+
+/// Measures without being interrupted.
+pub(crate) fn measure_for(running: &mut dyn Running, arms: &[Arm], duration: Duration) -> Vec<Measured> {
+    measure(running, arms, 0, 1, duration, 5, &mut |_, _| ControlFlow::Continue(()))
+}
+
+/// Starts with default options, or fails the test.
+pub(crate) fn start(gateway: &dyn Gateway, arms: &[Arm]) -> Box<dyn Running> {
+    gateway.start(arms, &Options::default()).unwrap_or_else(|error| panic!("{}: {error}", gateway.name()))
+}
+
+/// Processes whose parent is `parent` and whose name begins with `envoy`, zombies left out.
+pub(crate) fn envoys_of(parent: u32) -> Vec<u32> {
+    let is_ours = |pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // `pid (name) state parent ...`
+        let Some((name, rest)) = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(") ")) else {
+            return false;
+        };
+        let mut fields = rest.split(' ');
+        let (state, of) = (fields.next(), fields.next());
+        name.starts_with("envoy") && state != Some("Z") && of == Some(parent.to_string().as_str())
+    };
+    fs::read_dir("/proc")
+        .expect("Linux")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(is_ours)
+        .collect()
+}
+
+/// Whether a process is there and no zombie.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Waits until something holds; false when it does not within 10 s.
+pub(crate) fn soon(mut holds: impl FnMut() -> bool) -> bool {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(10) {
+        if holds() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    false
+}
+
+/// Sends a signal through the `kill` that every system has.
+pub(crate) fn signal(name: &str, pid: u32) {
+    let status = std::process::Command::new("kill").args([format!("-{name}"), pid.to_string()]).status();
+    assert!(status.expect("`kill` can be run").success());
+}
