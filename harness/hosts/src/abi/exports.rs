@@ -1,0 +1,33 @@
+use super::{Callback, Version};
+
+/// The allocators that a guest may export, in the order in which Envoy looks for them (the specification has it the
+/// other way round, and only TinyGo exports both).
+pub(crate) const ALLOCATORS: [&str; 2] = ["malloc", "proxy_on_memory_allocate"];
+
+/// Checks what a plugin must export; `functions` and `has_memory` are what it does export. A plugin that is held to
+/// a workload must handle request headers, any other something of a request.
+pub(crate) fn check_exports(functions: &[&str], has_memory: bool, workload_checked: bool) -> Result<Version, String> {
+    let version = Version::of_exports(functions.iter().copied())?;
+    if !has_memory {
+        return Err("it exports no `memory`, so the host could not read its strings; export the memory under that \
+             name (wasm-ld does so unless told `--import-memory`)"
+            .to_owned());
+    }
+    if !ALLOCATORS.iter().any(|allocator| functions.contains(allocator)) {
+        return Err("it exports neither `malloc` nor `proxy_on_memory_allocate`, so nothing could be handed to it; \
+             export one of them"
+            .to_owned());
+    }
+    let exports = |callback: &Callback| functions.contains(&callback.name());
+    if workload_checked && !exports(&Callback::RequestHeaders) {
+        return Err("it exports no `proxy_on_request_headers`, so it would do nothing and look fast; export that \
+             callback (SDKs do so for every registered context)"
+            .to_owned());
+    }
+    if !Callback::OF_REQUESTS.iter().any(exports) {
+        return Err("it exports no `proxy_on_request_headers` and no other callback of a request, so it would do \
+             nothing and look fast; export at least one"
+            .to_owned());
+    }
+    Ok(version)
+}

@@ -1,0 +1,161 @@
+use std::mem::swap;
+
+use super::{Callback, Phase, State};
+use crate::{Action, Exchange, HostError, Instance, Said};
+
+/// What the life of a plugin asks of an instance in a Wasm runtime.
+pub(crate) trait Vm {
+    /// Calls a function of the guest if it has it. `None` when it has not; a function without an answer answers 0.
+    /// An error is what became of it, in words.
+    fn call(&mut self, callback: Callback, arguments: &[u32]) -> Result<Option<u32>, String>;
+
+    /// The state of the host functions.
+    fn state(&mut self) -> &mut State;
+
+    /// Allows the guest as much fuel as one stage of its life may take, where the runtime meters.
+    fn refuel(&mut self) {}
+
+    /// Fuel used since [`Vm::refuel`].
+    fn fuel_used(&mut self) -> Option<u64> {
+        None
+    }
+}
+
+/// The context of the plugin itself; those of streams follow.
+const ROOT_CONTEXT: u32 = 1;
+const CONTINUE: u32 = 0;
+
+/// A plugin that lives: the order of calls of the ABI, the same on every runtime.
+pub(crate) struct Life<V> {
+    vm: V,
+    plugin: String,
+    last_context: u32,
+    dead: Option<HostError>,
+}
+
+impl<V: Vm> Life<V> {
+    /// Starts the plugin of a fresh VM, whose start section has run.
+    pub(crate) fn start(vm: V, plugin: &str) -> Result<Self, HostError> {
+        let mut life = Self { vm, plugin: plugin.to_owned(), last_context: ROOT_CONTEXT, dead: None };
+        life.vm.refuel();
+        match life.start_plugin() {
+            Ok(()) => Ok(life),
+            Err(reason) => {
+                Err(HostError::Instantiate { plugin: life.plugin, reason, said: Said(life.vm.state().log.lines()) })
+            }
+        }
+    }
+
+    fn start_plugin(&mut self) -> Result<(), String> {
+        if self.start_call(Callback::Initialize, &[])?.is_some() {
+            if self.start_call(Callback::Main, &[0, 0])?.is_none() {
+                self.start_call(Callback::MainVoid, &[])?;
+            }
+        } else {
+            self.start_call(Callback::Start, &[])?;
+        }
+        self.start_call(Callback::ContextCreate, &[ROOT_CONTEXT, 0])?;
+        if self.start_call(Callback::VmStart, &[ROOT_CONTEXT, 0])? == Some(0) {
+            return Err("`proxy_on_vm_start` answered 0; see why it refuses an empty VM configuration".to_owned());
+        }
+        let config = &self.vm.state().plugin_config;
+        let (size, shown) =
+            (config.len() as u32, String::from_utf8_lossy(&config[..config.len().min(80)]).into_owned());
+        if self.start_call(Callback::Configure, &[ROOT_CONTEXT, size])? == Some(0) {
+            return Err(format!(
+                "`proxy_on_configure` refused the configuration {shown:?}; give one that it takes with `--config`"
+            ));
+        }
+        Ok(())
+    }
+
+    fn start_call(&mut self, callback: Callback, arguments: &[u32]) -> Result<Option<u32>, String> {
+        self.vm.call(callback, arguments).map_err(|trap| format!("`{}` failed: {trap}", callback.name()))
+    }
+
+    /// Ids of streams are unique, as long as it takes to count to four billion.
+    fn next_context(&mut self) -> u32 {
+        self.last_context = self.last_context.checked_add(1).unwrap_or(ROOT_CONTEXT + 1);
+        self.last_context
+    }
+
+    fn stream(&mut self) -> Result<Action, (Callback, String)> {
+        let context = self.next_context();
+        let state = self.vm.state();
+        (state.phase, state.context, state.closed, state.continued) = (Phase::Request, context, false, [false; 2]);
+        self.call(Callback::ContextCreate, &[context, ROOT_CONTEXT])?;
+        let mut action = self.half(context, Phase::Request, Callback::RequestHeaders, Callback::RequestBody)?;
+        if action == Action::Continue {
+            action = self.half(context, Phase::Response, Callback::ResponseHeaders, Callback::ResponseBody)?;
+        }
+        self.vm.state().phase = Phase::End;
+        for callback in [Callback::Done, Callback::Log, Callback::Delete] {
+            self.call(callback, &[context])?;
+        }
+        Ok(action)
+    }
+
+    /// Request or response: its headers, then its body if there is one.
+    fn half(
+        &mut self,
+        context: u32,
+        phase: Phase,
+        on_headers: Callback,
+        on_body: Callback,
+    ) -> Result<Action, (Callback, String)> {
+        let state = self.vm.state();
+        state.phase = phase;
+        let (headers, body) = match phase {
+            Phase::Request => (&state.exchange.request, &state.exchange.request_body),
+            _ => (&state.exchange.response, &state.exchange.response_body),
+        };
+        let (fields, body_size) = (headers.len() as u32, body.len() as u32);
+        // 0.1.0 has no third parameter.
+        let parameters = on_headers.parameters(state.version);
+        let answer = self.call(on_headers, &[context, fields, u32::from(body_size == 0)][..parameters])?;
+        let action = self.action(phase, answer);
+        if action != Action::Continue || body_size == 0 {
+            return Ok(action);
+        }
+        let answer = self.call(on_body, &[context, body_size, 1])?;
+        Ok(self.action(phase, answer))
+    }
+
+    fn action(&mut self, phase: Phase, answer: Option<u32>) -> Action {
+        let state = self.vm.state();
+        let half = usize::from(phase == Phase::Response);
+        match answer {
+            _ if state.exchange.local_response.is_some() => Action::LocalResponse,
+            _ if state.closed => Action::Pause,
+            None | Some(CONTINUE) => Action::Continue,
+            Some(_) if state.continued[half] => Action::Continue,
+            Some(_) => Action::Pause,
+        }
+    }
+
+    fn call(&mut self, callback: Callback, arguments: &[u32]) -> Result<Option<u32>, (Callback, String)> {
+        self.vm.call(callback, arguments).map_err(|trap| (callback, trap))
+    }
+}
+
+impl<V: Vm> Instance for Life<V> {
+    fn request(&mut self, exchange: &mut Exchange) -> Result<Action, HostError> {
+        if let Some(dead) = &self.dead {
+            return Err(dead.clone());
+        }
+        self.vm.refuel();
+        swap(exchange, &mut self.vm.state().exchange);
+        let outcome = self.stream();
+        let fuel = self.vm.fuel_used();
+        swap(exchange, &mut self.vm.state().exchange);
+        if let Some(observation) = &mut exchange.observation {
+            observation.counters.fuel = fuel;
+        }
+        outcome.map_err(|(callback, reason)| {
+            let said = Said(self.vm.state().log.lines());
+            let error = HostError::Request { plugin: self.plugin.clone(), callback: callback.name(), reason, said };
+            self.dead = Some(error.dead());
+            error
+        })
+    }
+}

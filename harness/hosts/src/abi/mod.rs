@@ -1,0 +1,37 @@
+//! The Proxy-Wasm ABI (0.1.0, 0.2.0, 0.2.1) and the part of WASI that its guests use, written once.
+//!
+//! Every host function is generic over [`Guest`], the little that it needs of a Wasm runtime, and is listed with its
+//! signature in [`imports`]; a runtime binds the list and nothing else. Pointers and lengths come from the guest and
+//! are never trusted: what lies outside its memory is answered with a status, never with a panic.
+
+mod buffers;
+mod callback;
+mod calls;
+mod exports;
+mod functions;
+mod guest;
+mod headers;
+mod imports;
+mod life;
+mod logging;
+mod metrics;
+mod pairs;
+mod properties;
+mod queues;
+mod shared;
+mod state;
+mod status;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod version;
+mod wasi;
+
+pub(crate) use callback::Callback;
+pub(crate) use exports::{ALLOCATORS, check_exports};
+pub(crate) use functions::*;
+pub(crate) use guest::Guest;
+pub(crate) use imports::for_each_import;
+pub(crate) use life::{Life, Vm};
+pub(crate) use state::{Phase, State};
+pub(crate) use version::Version;

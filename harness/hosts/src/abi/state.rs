@@ -1,0 +1,104 @@
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::Version;
+use super::metrics::Metrics;
+use super::queues::Queues;
+use super::shared::SharedData;
+use super::status::Status;
+use crate::log::Log;
+use crate::{Exchange, Headers, Observation};
+
+/// What is going on: it decides which headers and buffers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Instantiation, `proxy_on_vm_start` and `proxy_on_configure`: no stream.
+    Start,
+    /// The request's headers and body.
+    Request,
+    /// The response's headers and body; the request's headers can still be read.
+    Response,
+    /// `proxy_on_done`, `proxy_on_log` and `proxy_on_delete`.
+    End,
+}
+
+/// What the host functions of one instance remember.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) version: Version,
+    pub(crate) phase: Phase,
+    /// The stream that is handled; between requests an empty one.
+    pub(crate) exchange: Exchange,
+    pub(crate) plugin_name: String,
+    pub(crate) plugin_config: Vec<u8>,
+    pub(crate) log: Log,
+    /// Properties that the guest set, by path.
+    pub(crate) properties: HashMap<Vec<u8>, Vec<u8>>,
+    pub(crate) shared_data: SharedData,
+    pub(crate) queues: Queues,
+    pub(crate) metrics: Metrics,
+    /// Context that the guest declared to be at work; 0 until it did.
+    pub(crate) effective_context: u32,
+    /// Period in milliseconds that the guest asked for; 0 is none. Nothing here ticks.
+    pub(crate) tick_period_ms: u32,
+    /// Context of the stream at hand; 0 when there is none.
+    pub(crate) context: u32,
+    /// Whether the guest called `proxy_close_stream`.
+    pub(crate) closed: bool,
+    /// Whether the guest called `proxy_continue_stream` for the request, or the response.
+    pub(crate) continued: [bool; 2],
+    /// Where the guest's generator of random numbers stands: the same in every run, so that counters are.
+    pub(crate) random: u64,
+    /// Beginning of the clock `CLOCK_MONOTONIC`.
+    pub(crate) born: Instant,
+}
+
+impl State {
+    pub(crate) fn new(version: Version, plugin_name: &str, plugin_config: &[u8]) -> Self {
+        Self {
+            version,
+            phase: Phase::Start,
+            exchange: Exchange::default(),
+            plugin_name: plugin_name.to_owned(),
+            plugin_config: plugin_config.to_owned(),
+            log: Log::default(),
+            properties: HashMap::new(),
+            shared_data: SharedData::default(),
+            queues: Queues::default(),
+            metrics: Metrics::default(),
+            effective_context: 0,
+            tick_period_ms: 0,
+            context: 0,
+            closed: false,
+            continued: [false; 2],
+            random: 0x9e37_79b9_7f4a_7c15,
+            born: Instant::now(),
+        }
+    }
+
+    /// Where the calls of an observed request are written down.
+    #[inline]
+    pub(crate) fn observation(&mut self) -> Option<&mut Observation> {
+        self.exchange.observation.as_deref_mut()
+    }
+
+    /// Counts a call of a host function, while observed.
+    #[inline]
+    pub(crate) fn count_call(&mut self, name: &str) {
+        if let Some(observation) = self.observation() {
+            observation.call(name);
+        }
+    }
+
+    /// The header map of that number: 0 request headers, 2 response headers. The other maps (trailers, gRPC
+    /// metadata, answers to calls) never exist here. A map that is not there is a bad argument, as in Envoy.
+    #[inline]
+    pub(crate) fn headers(&mut self, map: u32) -> Result<&mut Headers, Status> {
+        match (map, self.phase) {
+            (_, Phase::Start) => Err(Status::BadArgument),
+            (0, _) => Ok(&mut self.exchange.request),
+            (2, Phase::Response | Phase::End) => Ok(&mut self.exchange.response),
+            _ => Err(Status::BadArgument),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+use tollgate_fixtures::Plugin;
+use tollgate_record::PluginKind;
+
+use crate::{Exchange, HostError, luajit, native, wasmtime};
+
+/// What loads a plugin inside our process.
+pub trait Host: Sync {
+    /// The name used in records, tables and on the command line.
+    fn name(&self) -> &'static str;
+
+    /// Version of the runtime library itself.
+    fn version(&self) -> String;
+
+    /// Whether it can run plugins of that kind.
+    fn runs(&self, kind: PluginKind) -> bool;
+
+    /// Turns an artifact into something to make instances of.
+    fn compile(&self, plugin: &Plugin) -> Result<Box<dyn Module>, HostError>;
+
+    /// The same host such that it meters: it stops a plugin that runs on and on, and counts fuel where the runtime
+    /// can. Too slow to be timed; `None` when it cannot, or does already.
+    fn metered(&self) -> Option<&'static dyn Host> {
+        None
+    }
+}
+
+/// A plugin that is loaded.
+pub trait Module {
+    /// A fresh instance, started with that plugin configuration. Instances share nothing.
+    fn instantiate(&self, config: &[u8]) -> Result<Box<dyn Instance>, HostError>;
+}
+
+/// A plugin that is configured and waits for requests.
+pub trait Instance {
+    /// A request's whole life: context create, request headers (and body), response headers (and body), done, log,
+    /// delete. A plugin that trapped is dead: every later request is an error.
+    fn request(&mut self, exchange: &mut Exchange) -> Result<Action, HostError>;
+}
+
+/// What a plugin decided about a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// It goes on.
+    Continue,
+    /// The plugin stopped it, and nothing here will ever resume it.
+    Pause,
+    /// The plugin answered it: see [`Exchange::local_response`].
+    LocalResponse,
+}
+
+/// Every host, in the order in which reports show them.
+pub static HOSTS: &[&dyn Host] = &[&native::Native, &luajit::LuaJit::TIMED, &wasmtime::Wasmtime::TIMED];
+
+/// The host of that name.
+pub fn host(name: &str) -> Option<&'static dyn Host> {
+    HOSTS.iter().copied().find(|host| host.name() == name)
+}
+
+/// The first host that runs plugins of that kind.
+pub fn host_for(kind: PluginKind) -> Option<&'static dyn Host> {
+    HOSTS.iter().copied().find(|host| host.runs(kind))
+}

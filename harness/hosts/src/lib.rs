@@ -1,0 +1,31 @@
+//! In-process hosts: what loads a plugin inside our own process, and runs requests through it.
+//!
+//! A [`Host`] compiles a plugin to a [`Module`], a module makes [`Instance`]s, an instance handles the whole life of
+//! one [`Exchange`] after the other. [`verify`] proves that a plugin does what its workload expects, and [`Bench`]
+//! measures what it costs. One file and one line in [`HOSTS`] add a host. Nothing here prints or opens a socket.
+#![deny(missing_docs)]
+
+mod abi;
+mod error;
+mod exchange;
+mod headers;
+mod host;
+mod key;
+mod log;
+mod luajit;
+mod measure;
+mod modules;
+mod native;
+mod observation;
+mod span;
+mod verify;
+mod warm_up;
+mod wasmtime;
+
+pub use error::{HostError, Said};
+pub use exchange::{Exchange, LocalResponse};
+pub use headers::Headers;
+pub use host::{Action, HOSTS, Host, Instance, Module, host, host_for};
+pub use measure::{Arm, Bench, Lifecycle};
+pub use observation::Observation;
+pub use verify::{Verified, verify};

@@ -1,0 +1,272 @@
+use std::fmt;
+use std::hint::black_box;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use tollgate_fixtures::{Plugin, Workload};
+use tollgate_record::{CellId, Collector, Failure, Series};
+
+use crate::modules::{Compiled, Modules};
+use crate::verify::{check, observed_request};
+use crate::warm_up::WarmUp;
+use crate::{Exchange, Host, HostError, Instance};
+
+/// What is measured beside the other arms of a run.
+pub struct Arm {
+    /// What names it in the record.
+    pub id: CellId,
+    /// The host; none for a control, together with the plugin.
+    pub host: Option<&'static dyn Host>,
+    /// The plugin.
+    pub plugin: Option<Plugin>,
+    /// The workload, which also says what the exchange is.
+    pub workload: Workload,
+}
+
+impl fmt::Debug for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arm").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// How long an arm took to come to life, in nanoseconds. None of it repeats within a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifecycle {
+    /// Artifact to loaded module. Arms of one plugin share a module, and so this figure.
+    pub compile_ns: u64,
+    /// Module to configured instance.
+    pub instantiate_ns: u64,
+    /// The first request of that instance.
+    pub first_request_ns: u64,
+}
+
+/// Arms that are ready to be measured, each with an instance of its own.
+pub struct Bench {
+    arms: Vec<Prepared>,
+}
+
+impl fmt::Debug for Bench {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.arms.iter().map(|arm| (&arm.id, &arm.failure))).finish()
+    }
+}
+
+struct Prepared {
+    id: CellId,
+    /// Held to its workload's effects.
+    checked: bool,
+    is_control: bool,
+    exchange: Exchange,
+    /// None for a control.
+    instance: Option<Box<dyn Instance>>,
+    lifecycle: Option<Lifecycle>,
+    failure: Option<Failure>,
+}
+
+/// Requests timed one by one after each batch, for the latency histogram: an eighth of the batch.
+const SINGLE_REQUESTS: usize = 8;
+const STAGE: &str = "measure";
+
+impl Bench {
+    /// Compiles, starts and proves each arm, in random order, so that no arm always gets the same place in memory.
+    /// An arm that fails is kept with its failure; the others are measured.
+    pub fn prepare(arms: Vec<Arm>, progress: &mut dyn FnMut(&CellId)) -> Self {
+        // The allocator takes a slower path once there is a second thread, and some runtimes start threads: let that
+        // be so for every arm.
+        let _ = std::thread::spawn(|| {}).join();
+        let mut order: Vec<usize> = (0..arms.len()).collect();
+        fastrand::shuffle(&mut order);
+        let mut modules = Modules::default();
+        let mut prepared: Vec<Option<Prepared>> = arms.iter().map(|_| None).collect();
+        for index in order {
+            progress(&arms[index].id);
+            prepared[index] = Some(Prepared::new(&arms[index], &mut modules));
+        }
+        Self { arms: prepared.into_iter().flatten().collect() }
+    }
+
+    /// How long an arm, by its place in [`Bench::prepare`], took to come to life; none for a control and an arm that
+    /// failed.
+    pub fn lifecycle(&self, arm: usize) -> Option<Lifecycle> {
+        self.arms.get(arm)?.lifecycle
+    }
+
+    /// Why an arm, by its place in [`Bench::prepare`], will not be measured.
+    pub fn failure(&self, arm: usize) -> Option<&Failure> {
+        self.arms.get(arm)?.failure.as_ref()
+    }
+
+    /// Measures all arms for about `duration`: rounds in which each arm, in random order, handles one batch of requests
+    /// that is timed as one. Rounds of the warm-up come first and do not count. `progress` is told each round, and may
+    /// break it off. Needs at least one control.
+    pub fn run(
+        mut self,
+        start: u32,
+        seed: u64,
+        duration: Duration,
+        rounds_per_block: u32,
+        requests_per_batch: u64,
+        progress: &mut dyn FnMut(&CellId, &Collector) -> ControlFlow<()>,
+    ) -> Vec<(CellId, Result<Series, Failure>)> {
+        let Some(control) = self.arms.iter().position(|arm| arm.is_control) else {
+            let advice = "there is no control to compare with; give an arm without host and plugin";
+            let failure = || Err(Failure::environment(STAGE, advice));
+            return self.arms.into_iter().map(|arm| (arm.id, failure())).collect();
+        };
+        let mut collector = Collector::new(start, self.arms.len(), control, rounds_per_block, requests_per_batch);
+        let mut random = fastrand::Rng::with_seed(seed ^ u64::from(start) << 32);
+        let mut order: Vec<usize> = (0..self.arms.len()).collect();
+        let mut samples = vec![None; self.arms.len()];
+        let begin = Instant::now();
+        let mut warm_up = WarmUp::new(self.arms.len(), duration / 4);
+        while begin.elapsed() < duration {
+            random.shuffle(&mut order);
+            for &index in &order {
+                samples[index] = self.arms[index].batch(requests_per_batch);
+                self.arms[index].single_requests(|latency_ns| {
+                    if warm_up.is_over() {
+                        collector.request(index, latency_ns);
+                    }
+                });
+            }
+            if warm_up.is_over() {
+                collector.round(&samples);
+            } else {
+                collector.dropped();
+                warm_up.round(&samples, begin.elapsed());
+            }
+            if progress(&self.arms[order[0]].id, &collector).is_break() {
+                break;
+            }
+        }
+        let series = collector.finish();
+        let outcome = |(arm, series): (Prepared, Series)| match arm.failure {
+            Some(failure) => (arm.id, Err(failure)),
+            None if series.sample_blocks_ns.is_empty() => {
+                let advice =
+                    "the time was over before one block of rounds was; give it more (`--time`) or fewer plugins";
+                (arm.id, Err(Failure::environment(STAGE, advice)))
+            }
+            None => (arm.id, Ok(series)),
+        };
+        self.arms.into_iter().zip(series).map(outcome).collect()
+    }
+}
+
+impl Prepared {
+    fn new(arm: &Arm, modules: &mut Modules) -> Self {
+        let Arm { id, host, plugin, workload } = arm;
+        let mut prepared = Self {
+            id: id.clone(),
+            checked: plugin.as_ref().is_none_or(|plugin| plugin.workload_checked),
+            is_control: host.is_none() && plugin.is_none(),
+            exchange: Exchange::new(&workload.request_headers, &workload.response_headers),
+            instance: None,
+            lifecycle: None,
+            failure: None,
+        };
+        match (host, plugin) {
+            (Some(host), Some(plugin)) => {
+                if let Err(failure) = prepared.come_to_life(*host, plugin, workload, modules) {
+                    prepared.fail(failure);
+                }
+            }
+            (None, None) => {}
+            _ => prepared.fail(Failure::environment(STAGE, "an arm needs a host and a plugin, or neither")),
+        }
+        prepared
+    }
+
+    fn come_to_life(
+        &mut self,
+        host: &dyn Host,
+        plugin: &Plugin,
+        workload: &Workload,
+        modules: &mut Modules,
+    ) -> Result<(), Failure> {
+        let Compiled { module, compile_ns } = modules.compile(host, plugin).map_err(HostError::into_failure)?;
+        let begin = Instant::now();
+        let mut instance = module.instantiate(&workload.config()).map_err(HostError::into_failure)?;
+        let instantiate_ns = elapsed_ns(begin);
+        let begin = Instant::now();
+        instance.request(&mut self.exchange).map_err(HostError::into_failure)?;
+        let first_request_ns = elapsed_ns(begin);
+        // The proof belongs to the very instance that will be timed.
+        let seen =
+            observed_request(instance.as_mut(), &mut self.exchange, workload).map_err(HostError::into_failure)?;
+        if self.checked {
+            check(&seen, &workload.expected_trace(), workload, 1)?;
+        }
+        self.lifecycle = Some(Lifecycle { compile_ns, instantiate_ns, first_request_ns });
+        self.instance = Some(instance);
+        Ok(())
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.instance = None;
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Duration of a batch of requests in nanoseconds; none once the arm has failed.
+    fn batch(&mut self, requests: u64) -> Option<u64> {
+        if self.failure.is_some() {
+            return None;
+        }
+        let begin = Instant::now();
+        let outcome = self.requests(requests);
+        let batch_ns = elapsed_ns(begin);
+        // The clock has stopped: see whether the work was done.
+        if let Err(error) = outcome {
+            self.fail(error.into_failure());
+            return None;
+        }
+        if self.checked && !self.exchange.is_as_new() {
+            let Exchange { request, .. } = &self.exchange;
+            let message =
+                format!("a timed request left other headers than it found: {request:?}; run `tollgate verify`");
+            self.fail(Failure::plugin(STAGE, message));
+            return None;
+        }
+        Some(batch_ns)
+    }
+
+    /// What is timed. A control has everything but the plugin.
+    #[inline(never)]
+    fn requests(&mut self, requests: u64) -> Result<(), HostError> {
+        let exchange = &mut self.exchange;
+        match &mut self.instance {
+            Some(instance) => {
+                for _ in 0..requests {
+                    exchange.reset();
+                    black_box(instance.request(black_box(exchange))?);
+                }
+            }
+            None => {
+                for _ in 0..requests {
+                    exchange.reset();
+                    black_box(&mut *exchange);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn single_requests(&mut self, mut record: impl FnMut(u64)) {
+        for _ in 0..SINGLE_REQUESTS {
+            if self.failure.is_some() {
+                return;
+            }
+            let begin = Instant::now();
+            let outcome = self.requests(1);
+            let latency_ns = elapsed_ns(begin);
+            match outcome {
+                Ok(()) => record(latency_ns),
+                Err(error) => self.fail(error.into_failure()),
+            }
+        }
+    }
+}
+
+fn elapsed_ns(begin: Instant) -> u64 {
+    begin.elapsed().as_nanos() as u64
+}

@@ -1,0 +1,50 @@
+use std::rc::Rc;
+use std::time::Instant;
+
+use tollgate_fixtures::Plugin;
+
+use crate::{Host, HostError, Module};
+
+/// Modules that are already compiled: the same plugin is wanted for several workloads, and Go takes seconds.
+#[derive(Default)]
+pub(crate) struct Modules {
+    known: Vec<Known>,
+}
+
+struct Known {
+    /// Name, and whether there is a metered variant: a metered host has none.
+    host: (&'static str, bool),
+    plugin: Plugin,
+    compiled: Compiled,
+}
+
+/// A module and what it took.
+#[derive(Clone)]
+pub(crate) struct Compiled {
+    pub(crate) module: Rc<dyn Module>,
+    /// Nanoseconds that the compilation took, when it was compiled.
+    pub(crate) compile_ns: u64,
+}
+
+/// Modules that are kept; the oldest goes first.
+const KEPT: usize = 64;
+
+impl Modules {
+    /// The plugin compiled by that host, now or before.
+    pub(crate) fn compile(&mut self, host: &dyn Host, plugin: &Plugin) -> Result<Compiled, HostError> {
+        let name = (host.name(), host.metered().is_some());
+        let same = |known: &&Known| known.host == name && known.plugin == *plugin;
+        if let Some(known) = self.known.iter().find(same) {
+            return Ok(known.compiled.clone());
+        }
+        let begin = Instant::now();
+        let module = host.compile(plugin)?;
+        let compile_ns = begin.elapsed().as_nanos() as u64;
+        let compiled = Compiled { module: module.into(), compile_ns };
+        if self.known.len() == KEPT {
+            self.known.remove(0);
+        }
+        self.known.push(Known { host: name, plugin: plugin.clone(), compiled: compiled.clone() });
+        Ok(compiled)
+    }
+}

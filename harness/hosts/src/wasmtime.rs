@@ -1,0 +1,329 @@
+use std::sync::LazyLock;
+
+use tollgate_fixtures::Plugin;
+use tollgate_record::PluginKind;
+use wasmtime::{
+    Caller, Config, Engine, Error, ExternType, InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder,
+    Trap, TypedFunc, WasmParams, WasmResults,
+};
+
+use crate::abi::{self, ALLOCATORS, Callback, Guest, Life, State, Version, Vm, for_each_import};
+use crate::{Host, HostError, Instance, Module, Said};
+
+/// Runs Proxy-Wasm plugins on wasmtime, compiled by cranelift.
+#[derive(Debug)]
+pub(crate) struct Wasmtime {
+    /// Whether fuel is counted: it stops endless loops, and slows the guest down.
+    metered: bool,
+}
+
+impl Wasmtime {
+    /// As it is measured: no fuel, no epochs.
+    pub(crate) const TIMED: Self = Self { metered: false };
+    const METERED: Self = Self { metered: true };
+
+    fn runtime(&self) -> &'static Runtime {
+        static TIMED: LazyLock<Runtime> = LazyLock::new(|| Runtime::new(false));
+        static METERED: LazyLock<Runtime> = LazyLock::new(|| Runtime::new(true));
+        if self.metered { &METERED } else { &TIMED }
+    }
+}
+
+/// Fuel that one stage (the start, or a request) may use up: about a second of endless loop, and far more than Go
+/// needs to start.
+const FUEL: u64 = 2_000_000_000;
+/// Linear memory that a guest may have, in bytes. Envoy's V8 has 4 GiB; nobody wants that filled in a benchmark.
+const MEMORY_LIMIT_BYTES: usize = 1 << 30;
+
+struct Runtime {
+    engine: Engine,
+    linker: Linker<Data>,
+}
+
+impl Runtime {
+    fn new(metered: bool) -> Self {
+        let mut config = Config::new();
+        // Names of frames help nobody who has no sources, and taking them makes a trap slow.
+        config.wasm_backtrace_max_frames(None).consume_fuel(metered);
+        let engine = Engine::new(&config).expect("the configuration is fixed, and tests run with it");
+        let mut linker = Linker::new(&engine);
+        bind_all(&mut linker).expect("each import is bound once");
+        Self { engine, linker }
+    }
+}
+
+impl Host for Wasmtime {
+    fn name(&self) -> &'static str {
+        "wasmtime"
+    }
+
+    fn version(&self) -> String {
+        env!("WASMTIME_VERSION").to_owned()
+    }
+
+    fn runs(&self, kind: PluginKind) -> bool {
+        kind == PluginKind::ProxyWasm
+    }
+
+    fn compile(&self, plugin: &Plugin) -> Result<Box<dyn Module>, HostError> {
+        if !self.runs(plugin.kind) {
+            return Err(HostError::Unsupported { host: self.name(), kind: plugin.kind.name() });
+        }
+        let refuse = |reason| HostError::Compile { plugin: plugin.name.clone(), reason };
+        let runtime = self.runtime();
+        let module = wasmtime::Module::from_binary(&runtime.engine, &plugin.bytes)
+            .map_err(|error| refuse(format!("{}; build the .wasm again", error.root_cause())))?;
+        let is_function = |export: &wasmtime::ExportType| matches!(export.ty(), ExternType::Func(_));
+        let functions: Vec<&str> = module.exports().filter(is_function).map(|export| export.name()).collect();
+        let has_memory = matches!(module.get_export("memory"), Some(ExternType::Memory(memory)) if !memory.is_shared());
+        let version = abi::check_exports(&functions, has_memory, plugin.workload_checked).map_err(refuse)?;
+        let linked = runtime.linker.instantiate_pre(&module).map_err(|error| {
+            let hint = "no ABI from 0.1.0 to 0.2.1 has it, so remove that import";
+            refuse(format!("{}; {hint}", error.root_cause()))
+        })?;
+        Ok(Box::new(Compiled { plugin: plugin.name.clone(), version, linked, metered: self.metered }))
+    }
+
+    fn metered(&self) -> Option<&'static dyn Host> {
+        (!self.metered).then_some(&Self::METERED)
+    }
+}
+
+struct Compiled {
+    plugin: String,
+    version: Version,
+    linked: InstancePre<Data>,
+    metered: bool,
+}
+
+impl Module for Compiled {
+    fn instantiate(&self, config: &[u8]) -> Result<Box<dyn Instance>, HostError> {
+        let data = Data {
+            state: State::new(self.version, &self.plugin, config),
+            memory: None,
+            allocator: None,
+            limits: StoreLimitsBuilder::new().memory_size(MEMORY_LIMIT_BYTES).table_elements(10_000_000).build(),
+        };
+        let mut store = Store::new(self.linked.module().engine(), data);
+        store.limiter(|data| &mut data.limits);
+        if self.metered {
+            store.set_fuel(FUEL).expect("this engine counts fuel");
+        }
+        // The start section, if there is one, runs here.
+        let instance = self.linked.instantiate(&mut store);
+        let bound = instance.map_err(|error| explain(&error)).and_then(|instance| {
+            let callbacks = Callbacks::bind(&instance, &mut store, self.version)?;
+            let allocator = ALLOCATORS.into_iter().find(|name| instance.get_func(&mut store, name).is_some());
+            let allocator = typed(&instance, &mut store, allocator.unwrap_or(ALLOCATORS[0]))?;
+            let memory = instance.get_memory(&mut store, "memory");
+            (store.data_mut().memory, store.data_mut().allocator) = (memory, allocator);
+            Ok(callbacks)
+        });
+        match bound {
+            Ok(callbacks) => {
+                let vm = Running { store, callbacks, metered: self.metered };
+                Ok(Box::new(Life::start(vm, &self.plugin)?))
+            }
+            Err(reason) => Err(HostError::Instantiate {
+                plugin: self.plugin.clone(),
+                reason,
+                said: Said(store.data_mut().state.log.lines()),
+            }),
+        }
+    }
+}
+
+/// What is kept in a store. Handles are looked up once per instance, never by name in a call.
+struct Data {
+    state: State,
+    memory: Option<Memory>,
+    /// Taken out while it runs: so it is not cloned, and a guest cannot enter it twice.
+    allocator: Option<TypedFunc<u32, u32>>,
+    limits: StoreLimits,
+}
+
+impl Guest for Caller<'_, Data> {
+    type Trap = Error;
+
+    #[inline]
+    fn parts(&mut self) -> (&mut [u8], &mut State) {
+        let memory = match self.data().memory {
+            Some(memory) => memory,
+            // The start section calls before the instance is there to be asked.
+            None => match self.get_export("memory").and_then(|export| export.into_memory()) {
+                Some(memory) => memory,
+                None => return (&mut [], &mut self.data_mut().state),
+            },
+        };
+        let (bytes, data) = memory.data_and_store_mut(self);
+        (bytes, &mut data.state)
+    }
+
+    #[inline]
+    fn allocate(&mut self, size: u32) -> Result<Option<u32>, Error> {
+        let Some(allocator) = self.data_mut().allocator.take() else { return Ok(None) };
+        let pointer = allocator.call(&mut *self, size);
+        self.data_mut().allocator = Some(allocator);
+        pointer.map(Some)
+    }
+
+    #[inline]
+    fn state(&mut self) -> &mut State {
+        &mut self.data_mut().state
+    }
+}
+
+/// Binds one function per import: what it needs of wasmtime is here, what it does is in `abi`.
+macro_rules! bind {
+    (
+        ($linker:ident)
+        status { $($status:ident($($status_arg:ident: $status_type:ty),*);)* }
+        plain { $($plain:ident = $plain_to:ident($($plain_arg:ident: $plain_type:ty),*) -> $plain_result:ty;)* }
+        wasi { $($wasi:ident = $wasi_to:ident($($wasi_arg:ident: $wasi_type:ty),*) -> $wasi_result:ty;)* }
+        refused { $($refused:ident($($refused_type:ty),*) = $errno:literal;)* }
+    ) => {
+        $($linker.func_wrap(
+            "env",
+            stringify!($status),
+            |mut guest: Caller<'_, Data>, $($status_arg: $status_type),*| {
+                guest.state().count_call(stringify!($status));
+                abi::answer(abi::$status(&mut guest, $($status_arg),*))
+            },
+        )?;)*
+        $($linker.func_wrap(
+            "env",
+            stringify!($plain),
+            |mut guest: Caller<'_, Data>, $($plain_arg: $plain_type),*| -> $plain_result {
+                guest.state().count_call(stringify!($plain));
+                abi::$plain_to(&mut guest, $($plain_arg),*)
+            },
+        )?;)*
+        for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
+            $($linker.func_wrap(
+                module,
+                stringify!($wasi),
+                |mut guest: Caller<'_, Data>, $($wasi_arg: $wasi_type),*| -> $wasi_result {
+                    guest.state().count_call(stringify!($wasi));
+                    abi::$wasi_to(&mut guest, $($wasi_arg),*)
+                },
+            )?;)*
+            $($linker.func_wrap(
+                module,
+                stringify!($refused),
+                |mut guest: Caller<'_, Data>, $(_: $refused_type),*| -> u32 {
+                    guest.state().count_call(stringify!($refused));
+                    $errno
+                },
+            )?;)*
+        }
+    };
+}
+
+fn bind_all(linker: &mut Linker<Data>) -> Result<(), Error> {
+    for_each_import!(bind!(linker));
+    Ok(())
+}
+
+/// An instance in its store.
+struct Running {
+    store: Store<Data>,
+    callbacks: Callbacks,
+    metered: bool,
+}
+
+impl Vm for Running {
+    #[inline]
+    fn call(&mut self, callback: Callback, arguments: &[u32]) -> Result<Option<u32>, String> {
+        let store = &mut self.store;
+        let Some(function) = &self.callbacks.0[callback as usize] else { return Ok(None) };
+        let answer = match (function, arguments) {
+            (Function::P0(function), &[]) => function.call(store, ()).map(|()| 0),
+            (Function::P0Answer(function), &[]) => function.call(store, ()),
+            (Function::P1(function), &[a]) => function.call(store, a).map(|()| 0),
+            (Function::P1Answer(function), &[a]) => function.call(store, a),
+            (Function::P2(function), &[a, b]) => function.call(store, (a, b)).map(|()| 0),
+            (Function::P2Answer(function), &[a, b]) => function.call(store, (a, b)),
+            (Function::P3Answer(function), &[a, b, c]) => function.call(store, (a, b, c)),
+            _ => unreachable!("a callback is bound with as many parameters as it is called with"),
+        };
+        answer.map(Some).map_err(|error| explain(&error))
+    }
+
+    #[inline]
+    fn state(&mut self) -> &mut State {
+        &mut self.store.data_mut().state
+    }
+
+    #[inline]
+    fn refuel(&mut self) {
+        if self.metered {
+            self.store.set_fuel(FUEL).expect("this engine counts fuel");
+        }
+    }
+
+    #[inline]
+    fn fuel_used(&mut self) -> Option<u64> {
+        self.metered.then(|| FUEL - self.store.get_fuel().expect("this engine counts fuel"))
+    }
+}
+
+/// The guest's callbacks, by number.
+struct Callbacks([Option<Function>; Callback::ALL.len()]);
+
+/// A callback by number of parameters, and by whether it answers.
+enum Function {
+    P0(TypedFunc<(), ()>),
+    P0Answer(TypedFunc<(), u32>),
+    P1(TypedFunc<u32, ()>),
+    P1Answer(TypedFunc<u32, u32>),
+    P2(TypedFunc<(u32, u32), ()>),
+    P2Answer(TypedFunc<(u32, u32), u32>),
+    P3Answer(TypedFunc<(u32, u32, u32), u32>),
+}
+
+impl Callbacks {
+    fn bind(instance: &wasmtime::Instance, store: &mut Store<Data>, version: Version) -> Result<Self, String> {
+        let mut callbacks = [const { None }; Callback::ALL.len()];
+        for callback in Callback::ALL {
+            let name = callback.name();
+            callbacks[callback as usize] = match (callback.parameters(version), callback.answers()) {
+                (0, false) => typed(instance, store, name)?.map(Function::P0),
+                (0, true) => typed(instance, store, name)?.map(Function::P0Answer),
+                (1, false) => typed(instance, store, name)?.map(Function::P1),
+                (1, true) => typed(instance, store, name)?.map(Function::P1Answer),
+                (2, false) => typed(instance, store, name)?.map(Function::P2),
+                (2, true) => typed(instance, store, name)?.map(Function::P2Answer),
+                (3, true) => typed(instance, store, name)?.map(Function::P3Answer),
+                _ => unreachable!("no callback has another shape"),
+            };
+        }
+        Ok(Self(callbacks))
+    }
+}
+
+/// An exported function, `None` when there is none; a wrong signature is an error, as in Envoy.
+fn typed<P: WasmParams, R: WasmResults>(
+    instance: &wasmtime::Instance,
+    store: &mut Store<Data>,
+    name: &str,
+) -> Result<Option<TypedFunc<P, R>>, String> {
+    let Some(function) = instance.get_func(&mut *store, name) else { return Ok(None) };
+    function.typed(&*store).map(Some).map_err(|error| {
+        format!(
+            "`{name}` has a signature that its ABI version does not have ({}); use an SDK for that version",
+            error.root_cause()
+        )
+    })
+}
+
+/// A trap in a few words, without the frames that nobody can read.
+fn explain(error: &Error) -> String {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => {
+            format!("it did not come back in time ({FUEL} units of fuel); look for an endless loop")
+        }
+        Some(Trap::StackOverflow) => "it used up its call stack; look for an endless recursion".to_owned(),
+        Some(trap) => format!("{trap}; look in the plugin for a panic, an assertion or memory out of bounds"),
+        None => format!("{}; see what the plugin did there", error.root_cause()),
+    }
+}

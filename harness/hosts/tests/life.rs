@@ -1,0 +1,181 @@
+//! The order of calls of the ABI, and what becomes of a plugin's answers, on every Wasm host.
+
+use tollgate_fixtures::{Plugin, plugin};
+use tollgate_hosts::{Action, Exchange, HOSTS, Host, HostError, Instance};
+
+/// A plugin with these functions beside what every plugin needs. `$say` logs one letter and a number below ten.
+fn wat(functions: &str) -> Plugin {
+    let text = format!(
+        r#"(module
+        (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+        (import "env" "proxy_send_local_response"
+            (func $respond (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+        (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 64) "body of the answer")
+        (func (export "proxy_abi_version_0_2_1"))
+        (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 1024))
+        (func $say (param $letter i32) (param $number i32)
+            (i32.store8 (i32.const 0) (local.get $letter))
+            (i32.store8 (i32.const 1) (i32.add (i32.const 48) (local.get $number)))
+            (drop (call $log (i32.const 2) (i32.const 0) (i32.const 2))))
+        {functions})"#
+    );
+    Plugin {
+        name: "test".to_owned(),
+        bytes: wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}")).into(),
+        workload_checked: false,
+        ..plugin("boundary").expect("the catalogue has it").clone()
+    }
+}
+
+fn wasm_hosts() -> impl Iterator<Item = &'static dyn Host> {
+    let boundary = plugin("boundary").expect("the catalogue has it");
+    HOSTS.iter().copied().filter(|host| host.runs(boundary.kind))
+}
+
+fn start(host: &dyn Host, functions: &str) -> Result<Box<dyn Instance>, HostError> {
+    host.compile(&wat(functions))?.instantiate(b"cfg")
+}
+
+fn exchange() -> Exchange {
+    let fields = |name: &str| vec![(name.to_owned(), "x".to_owned())];
+    Exchange::new(&fields("a"), &fields("b"))
+}
+
+const REPORTING: &str = r#"
+    (func (export "_initialize") (call $say (i32.const 73) (i32.const 0)))
+    (func (export "proxy_on_vm_start") (param i32 i32) (result i32)
+        (call $say (i32.const 86) (local.get 1)) (i32.const 1))
+    (func (export "proxy_on_configure") (param i32 i32) (result i32)
+        (call $say (i32.const 67) (local.get 1)) (i32.const 1))
+    (func (export "proxy_on_context_create") (param i32 i32)
+        (call $say (i32.const 99) (local.get 0)) (call $say (i32.const 112) (local.get 1)))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (call $say (i32.const 114) (local.get 1)) (call $say (i32.const 101) (local.get 2)) (i32.const 0))
+    (func (export "proxy_on_request_body") (param i32 i32 i32) (result i32)
+        (call $say (i32.const 98) (local.get 1)) (i32.const 0))
+    (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+        (call $say (i32.const 82) (local.get 1)) (i32.const 0))
+    (func (export "proxy_on_response_body") (param i32 i32 i32) (result i32)
+        (call $say (i32.const 66) (local.get 1)) (i32.const 0))
+    (func (export "proxy_on_done") (param i32) (result i32) (call $say (i32.const 100) (local.get 0)) (i32.const 1))
+    (func (export "proxy_on_log") (param i32) (call $say (i32.const 108) (local.get 0)))"#;
+
+#[test]
+fn calls_come_in_the_order_of_the_abi() {
+    for host in wasm_hosts() {
+        // Deleting the fourth context traps, so that the error tells the last calls.
+        let functions = format!(
+            r#"{REPORTING} (func (export "proxy_on_delete") (param i32)
+            (call $say (i32.const 120) (local.get 0)) (if (i32.eq (local.get 0) (i32.const 4)) (then unreachable)))"#
+        );
+        let mut instance = start(host, &functions).unwrap();
+        for _ in 0..2 {
+            assert_eq!(instance.request(&mut exchange()), Ok(Action::Continue));
+        }
+        let mut last = exchange().with_bodies(b"12345".to_vec(), b"123".to_vec());
+        let error = instance.request(&mut last).unwrap_err();
+        let message = error.to_string();
+        let said = "c4 | p1 | r1 | e0 | b5 | R1 | B3 | d4 | l4 | x4";
+        assert!(message.ends_with(said), "{message}");
+        assert!(message.contains("proxy_on_delete"), "{message}");
+        // Dead from now on, and it says why.
+        let dead = instance.request(&mut exchange()).unwrap_err();
+        assert!(matches!(dead, HostError::Dead { callback: "proxy_on_delete", .. }), "{dead}");
+        assert_eq!(dead.stage(), "request");
+
+        let refuses = REPORTING.replace(
+            r#"(call $say (i32.const 67) (local.get 1)) (i32.const 1)"#,
+            "(call $say (i32.const 67) (local.get 1)) (i32.const 0)",
+        );
+        let message = start(host, &refuses).map(drop).unwrap_err().to_string();
+        assert!(message.ends_with("it had said: I0 | c1 | p0 | V0 | C3"), "{message}");
+    }
+}
+
+#[test]
+fn answers_and_pauses_end_the_request_there() {
+    let answer = "(drop (call $respond (i32.const 403) (i32.const 0) (i32.const 0) (i32.const 64) (i32.const 18)
+        (i32.const 0) (i32.const 0) (i32.const -1)))";
+    let resume = "(drop (call $continue (i32.const 0)))";
+    let cases = [
+        ("", 0, Action::Continue),
+        ("", 1, Action::Pause),
+        (resume, 1, Action::Continue),
+        (answer, 1, Action::LocalResponse),
+        (answer, 0, Action::LocalResponse),
+    ];
+    for host in wasm_hosts() {
+        for (body, answer, expected) in cases {
+            // The response's headers must only be seen by requests that go on.
+            let trap = if expected == Action::Continue { "" } else { "unreachable" };
+            let functions = format!(
+                r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) {body} (i32.const {answer}))
+                (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) {trap} (i32.const 0))"#
+            );
+            let mut instance = start(host, &functions).unwrap();
+            let mut exchange = exchange();
+            for _ in 0..2 {
+                exchange.reset();
+                assert_eq!(instance.request(&mut exchange), Ok(expected), "{body} {answer}");
+            }
+            if expected == Action::LocalResponse {
+                let response = exchange.local_response.take().unwrap();
+                assert_eq!((response.status, response.body.as_slice()), (403, &b"body of the answer"[..]));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_plugin_without_callbacks_of_requests_would_look_fast_and_is_refused() {
+    for host in wasm_hosts() {
+        let error = host.compile(&wat("")).map(drop).unwrap_err();
+        assert!(error.to_string().contains("proxy_on_request_headers"), "{error}");
+        // Any one of them will do for a plugin that is held to no workload.
+        let only_log = r#"(func (export "proxy_on_log") (param i32))"#;
+        assert!(host.compile(&wat(only_log)).is_ok());
+        let checked = Plugin { workload_checked: true, ..wat(only_log) };
+        assert!(host.compile(&checked).is_err());
+    }
+}
+
+#[test]
+fn what_is_no_plugin_is_refused_with_a_message() {
+    let boundary = plugin("boundary").unwrap();
+    for host in wasm_hosts() {
+        for length in [0, 1, 4, 8, 9, 100, boundary.bytes.len() - 1] {
+            let cut = Plugin { bytes: boundary.bytes[..length].into(), ..boundary.clone() };
+            assert!(matches!(host.compile(&cut), Err(HostError::Compile { .. })), "{length} bytes");
+        }
+    }
+}
+
+#[test]
+fn memory_that_a_plugin_may_not_have_is_refused_and_recursion_ends() {
+    for host in wasm_hosts() {
+        let grow = r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (i32.ne (memory.grow (i32.const 60000)) (i32.const -1)))"#;
+        assert_eq!(start(host, grow).unwrap().request(&mut exchange()), Ok(Action::Continue), "it got 3.9 GB");
+        let recurse = r#"(func $f (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (i32.add (i32.const 1) (call $f (local.get 0) (local.get 1) (local.get 2))))"#;
+        let error = start(host, recurse).unwrap().request(&mut exchange()).unwrap_err();
+        assert!(error.to_string().contains("recursion"), "{error}");
+    }
+}
+
+#[test]
+fn instances_share_nothing() {
+    for host in wasm_hosts() {
+        let counts = r#"(global $n (mut i32) (i32.const 0))
+            (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+                (global.set $n (i32.add (global.get $n) (i32.const 1))) (i32.gt_u (global.get $n) (i32.const 1)))"#;
+        let module = host.compile(&wat(counts)).unwrap();
+        for _ in 0..2 {
+            let mut instance = module.instantiate(b"").unwrap();
+            assert_eq!(instance.request(&mut exchange()), Ok(Action::Continue));
+            assert_eq!(instance.request(&mut exchange()), Ok(Action::Pause));
+        }
+    }
+}
