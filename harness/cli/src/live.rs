@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tollgate_gateways::{Gateway, Options};
-use tollgate_record::{CellId, Collector, Failure, Series};
+use tollgate_gateways::{Gateway, Measured, Options};
+use tollgate_record::{CellId, Collector};
 
 use crate::args::Selectors;
 use crate::select::Arm;
@@ -17,9 +17,6 @@ pub(crate) struct Start {
     pub(crate) duration: Duration,
     pub(crate) rounds_per_block: u32,
 }
-
-/// What came of an arm: its series and how it was shown to do its work, or why not.
-pub(crate) type Measured = (CellId, Result<(Series, String), Failure>);
 
 /// The gateway's options of the command line; `core` is where its worker is pinned.
 pub(crate) fn options(selectors: &Selectors, core: Option<u32>) -> Options {
@@ -53,8 +50,8 @@ pub(crate) fn measure(
             progress,
         ),
         Err(error) => {
-            let failure: Failure = error.into_failure();
-            arms.iter().map(|arm| (arm.id.clone(), Err(failure.clone()))).collect()
+            let failure = error.into_failure();
+            arms.iter().map(|arm| Measured::failed(&arm.id, failure.clone())).collect()
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tollgate_gateways::Gateway;
+use tollgate_gateways::{Gateway, Measured};
 use tollgate_record::{Cell, CellId, Entry, Failure, FailureClass, Journal, Phase, Placement, Record, Series};
 
 use crate::args::Selectors;
@@ -178,12 +178,13 @@ impl<'a> Measuring<'a> {
             progress.arm(cell, index(cell).and_then(|arm| collector.latest_added_ns(arm)));
             if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        for (cell, result) in results {
-            match result {
-                Ok((series, proof)) => {
-                    self.journal.append(Entry::Series { cell: cell.clone(), series })?;
-                    self.journal.append(Entry::Proof { cell, proof })?;
-                }
+        for Measured { cell, series, proof } in results {
+            // Of an arm that failed, too: what was finished before stays in the record.
+            if let Some(series) = series {
+                self.journal.append(Entry::Series { cell: cell.clone(), series })?;
+            }
+            match proof {
+                Ok(proof) => self.journal.append(Entry::Proof { cell, proof })?,
                 // A gateway that goes down with us, on the same Ctrl-C, has not failed.
                 Err(failure) if interrupt::requested() && failure.class == FailureClass::Environment => {}
                 Err(failure) => self.fail(cell, failure)?,

@@ -30,7 +30,8 @@ pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule
     let mut placements: BTreeMap<String, Placement> =
         selection.live.iter().map(|(gateway, _)| (gateway.name().to_owned(), placement.clone())).collect();
     placements.insert(IN_PROCESS.to_owned(), placement);
-    let mut workloads: Vec<String> = arms(selection).filter(|arm| arm.plugin.is_some()).map(|arm| arm.id.workload.clone()).collect();
+    let mut workloads: Vec<String> =
+        arms(selection).filter(|arm| arm.plugin.is_some()).map(|arm| arm.id.workload.clone()).collect();
     workloads.sort();
     workloads.dedup();
 

@@ -109,7 +109,12 @@ pub(crate) fn select(selectors: &Selectors) -> anyhow::Result<Selection> {
 }
 
 /// Controls, then each plugin in each place that runs its kind, with each of its workloads.
-fn arms(mode: Mode, wanted: &[Wanted], headers: &Workload, places: &dyn Fn(PluginKind) -> Vec<&'static str>) -> Vec<Arm> {
+fn arms(
+    mode: Mode,
+    wanted: &[Wanted],
+    headers: &Workload,
+    places: &dyn Fn(PluginKind) -> Vec<&'static str>,
+) -> Vec<Arm> {
     let id = |host: &str, plugin: &str, workload: &str| CellId {
         mode,
         host: host.to_owned(),
@@ -144,9 +149,10 @@ fn wanted(selectors: &Selectors, workloads: &[Workload], selection: &mut Selecti
         .map(|plugin| Wanted { plugin: plugin.clone(), workloads: workloads.to_vec() })
         .collect();
     let config = match &selectors.config {
-        Some(file) => Some(std::fs::read(file).map_err(|error| {
-            usage(format!("cannot read the plugin configuration {}: {error}", file.display()))
-        })?),
+        Some(file) => Some(
+            std::fs::read(file)
+                .map_err(|error| usage(format!("cannot read the plugin configuration {}: {error}", file.display())))?,
+        ),
         None => None,
     };
     for path in paths {
@@ -162,7 +168,9 @@ fn wanted(selectors: &Selectors, workloads: &[Workload], selection: &mut Selecti
                 };
                 wanted.push(Wanted { plugin, workloads });
             }
-            Err(error @ (LoadError::Missing(_) | LoadError::Unreadable { .. })) => return Err(usage(error.to_string())),
+            Err(error @ (LoadError::Missing(_) | LoadError::Unreadable { .. })) => {
+                return Err(usage(error.to_string()));
+            }
             Err(error) => selection.unloadable.push(unloadable(path, error)),
         }
     }

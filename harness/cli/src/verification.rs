@@ -61,7 +61,8 @@ pub(crate) fn culprit(stage: &str, end: &WorkerEnd) -> Option<(Option<CellId>, F
             Some((cell.clone(), Failure::plugin(stage, message)))
         }
         WorkerEnd::Died { cell, how } => {
-            let message = format!("brought down the process it ran in ({how}); leave it out with --skip, and report it");
+            let message =
+                format!("brought down the process it ran in ({how}); leave it out with --skip, and report it");
             Some((cell.clone(), Failure::plugin(stage, message)))
         }
     }

@@ -36,7 +36,8 @@ fn native_was_measured(record: &Record, mode: Mode) {
 #[test]
 fn broken_plugins_are_rows_and_the_others_are_measured() {
     let folder = tempfile::tempdir().unwrap();
-    let names = ["truncated", "no-request-headers", "trap-in-request-headers", "trap-in-start-section", "lua-error-in-request"];
+    let names =
+        ["truncated", "no-request-headers", "trap-in-request-headers", "trap-in-start-section", "lua-error-in-request"];
     let paths: Vec<String> =
         names.iter().map(|name| bad_plugin(folder.path(), name).to_str().unwrap().to_owned()).collect();
     let mut extra: Vec<&str> = paths.iter().flat_map(|path| ["--plugin", path]).collect();
@@ -83,20 +84,30 @@ fn a_port_in_use_is_said_and_the_rest_is_measured() {
     native_was_measured(&record, Mode::InProcess);
 }
 
+/// A run that does not outlive its test, even a failing one.
+struct Started(std::process::Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Starts a run, waits until it measures (its worker is there and the journal has grown), and returns it.
-fn started(out: &Path) -> (std::process::Child, Vec<u32>) {
+fn started(out: &Path) -> (Started, Vec<u32>) {
     let run = tollgate()
         .args(["run", "--time", "standard", "--quiet", "--plugin", "native", "--plugin", "boundary", "--out"])
         .arg(out)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+        .spawn();
+    let run = Started(run.unwrap());
     let journal = out.join("journal.jsonl");
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let text = std::fs::read_to_string(&journal).unwrap_or_default();
-        let workers = children(run.id());
+        let workers = children(run.0.id());
         if text.contains("\"series\":{\"cell\"") && !workers.is_empty() {
             return (run, workers);
         }
@@ -117,9 +128,9 @@ fn gone(pids: &[u32]) {
 fn an_interrupt_writes_what_is_finished_and_exits_130() {
     let folder = tempfile::tempdir().unwrap();
     let (mut run, workers) = started(folder.path());
-    let pid = rustix::process::Pid::from_child(&run);
+    let pid = rustix::process::Pid::from_child(&run.0);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    assert_eq!(run.wait().unwrap().code(), Some(130));
+    assert_eq!(run.0.wait().unwrap().code(), Some(130));
     let record = Record::read(&folder.path().join("record.json")).unwrap();
     assert!(record.interrupted);
     assert!(record.cells.iter().any(|cell| !cell.series.is_empty()), "what was finished is kept");
@@ -131,8 +142,8 @@ fn an_interrupt_writes_what_is_finished_and_exits_130() {
 fn a_killed_run_leaves_a_readable_journal_and_no_process() {
     let folder = tempfile::tempdir().unwrap();
     let (mut killed, workers) = started(folder.path());
-    killed.kill().unwrap();
-    killed.wait().unwrap();
+    killed.0.kill().unwrap();
+    killed.0.wait().unwrap();
     gone(&workers);
     let journal = folder.path().join("journal.jsonl");
     let record = Record::read(&journal).unwrap();

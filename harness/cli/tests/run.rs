@@ -53,7 +53,8 @@ fn every_plugin_has_a_figure_in_every_place() {
     let gateways: Vec<_> = gateways.filter_map(tollgate_gateways::gateway).collect();
     for plugin in tollgate_fixtures::plugins() {
         let hosts = HOSTS.iter().filter(|host| host.runs(plugin.kind)).map(|host| host.name());
-        let places = hosts.chain(gateways.iter().filter(|gateway| gateway.runs(plugin.kind)).map(|gateway| gateway.name()));
+        let places =
+            hosts.chain(gateways.iter().filter(|gateway| gateway.runs(plugin.kind)).map(|gateway| gateway.name()));
         for place in places {
             for workload in tollgate_fixtures::workloads() {
                 let cell = record
@@ -92,17 +93,32 @@ fn the_summary_has_the_fields_that_the_design_promises() {
     assert!(!cells.is_empty());
     for cell in cells {
         for field in [
-            "plugin", "language", "kind", "mode", "host", "host_version", "workload", "phase", "rounds", "added_ns",
-            "absolute_ns", "counters", "error",
+            "plugin",
+            "language",
+            "kind",
+            "mode",
+            "host",
+            "host_version",
+            "workload",
+            "phase",
+            "rounds",
+            "added_ns",
+            "absolute_ns",
+            "counters",
+            "error",
         ] {
             assert!(cell.get(field).is_some(), "{field} is missing: {cell}");
         }
     }
     let wasm = cells.iter().find(|cell| {
-        cell["plugin"] == "rust-raw" && cell["host"] == "wasmtime" && cell["workload"] == "headers" && cell["phase"] == "request"
+        cell["plugin"] == "rust-raw"
+            && cell["host"] == "wasmtime"
+            && cell["workload"] == "headers"
+            && cell["phase"] == "request"
     });
     let wasm = wasm.expect("the cell is there");
-    for (object, fields) in [("added_ns", &["p50", "low", "high"][..]), ("absolute_ns", &["p50", "p90", "p99", "p999"])] {
+    for (object, fields) in [("added_ns", &["p50", "low", "high"][..]), ("absolute_ns", &["p50", "p90", "p99", "p999"])]
+    {
         for field in fields {
             assert!(wasm[object].get(field).is_some(), "{object}.{field} is missing: {wasm}");
         }
@@ -156,7 +172,12 @@ fn a_browser_shows_every_chart_and_has_nothing_to_complain_of() {
         let picture = folder.join(format!("report-{width}.png"));
         let mut command = chromium().expect("it was there a moment ago");
         let status = command
-            .args([&flag, &format!("--window-size={width},{height}"), &format!("--screenshot={}", picture.display()), &url])
+            .args([
+                &flag,
+                &format!("--window-size={width},{height}"),
+                &format!("--screenshot={}", picture.display()),
+                &url,
+            ])
             .output()
             .unwrap()
             .status;

@@ -20,8 +20,16 @@ const LEADING_REQUESTS: u32 = 1;
 /// How often the caller is asked whether to go on.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
-/// What came of an arm: its series and how it was shown that its plugin did its work, or why not.
-pub type Measured = (CellId, Result<(Series, String), Failure>);
+/// What came of an arm.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// The arm's cell.
+    pub cell: CellId,
+    /// What was measured: all of it, or the blocks that were finished before the arm failed; none when there is none.
+    pub series: Option<Series>,
+    /// How it was shown that the plugin did its work for every request, or what failed.
+    pub proof: Result<String, Failure>,
+}
 
 /// Sends every arm the same request in shuffled rounds for `duration`, warm-up included, over one keep-alive
 /// connection each, and proves in the end that each plugin ran for each request.
@@ -40,7 +48,7 @@ pub fn measure(
 ) -> Vec<Measured> {
     let Some(control) = control_of(arms) else {
         let failure = Failure::environment("measure", "the arms hold no control A to compare with; add it to the plan");
-        return arms.iter().map(|arm| (arm.id.clone(), Err(failure.clone()))).collect();
+        return arms.iter().map(|arm| Measured::failed(&arm.id, failure.clone())).collect();
     };
     // Where cores cannot be chosen any more the measurement is worse, not impossible.
     let _pin = running.probe_core().and_then(|core| Pin::current_thread(core).ok());
@@ -194,19 +202,28 @@ impl Run<'_> {
                 format!("control A failed, so nothing can be compared: {}", failure.message),
             )
         });
-        let series = self.collector.finish();
-        let outcomes = self.lanes.into_iter().zip(proofs).zip(series).map(|((lane, proof), series)| {
-            if let Some(failure) = lane.failure.or(lost_control.clone()) {
-                return Err(failure);
-            }
-            let proof = format!("{}; {} of {} canaries as expected", proof?, lane.canaries, lane.canaries);
-            if series.sample_blocks_ns.is_empty() {
-                let message =
-                    "the time was over before one block of rounds was; give it more (`--time`) or fewer plugins";
-                return Err(Failure::environment("measure", message));
-            }
-            Ok((series, proof))
+        let outcomes = self.lanes.into_iter().zip(proofs).zip(self.collector.finish());
+        let measured = outcomes.zip(self.arms).map(|(((lane, proof), series), arm)| {
+            let series = Some(series).filter(|series| !series.sample_blocks_ns.is_empty());
+            let proof = match (lane.failure.or(lost_control.clone()), &series) {
+                (Some(failure), _) => Err(failure),
+                (None, Some(_)) => {
+                    proof.map(|proof| format!("{proof}; {} of {} canaries as expected", lane.canaries, lane.canaries))
+                }
+                (None, None) => Err(Failure::environment(
+                    "measure",
+                    "the time was over before one block of rounds was; give it more (`--time`) or fewer plugins",
+                )),
+            };
+            Measured { cell: arm.id.clone(), series, proof }
         });
-        self.arms.iter().map(|arm| arm.id.clone()).zip(outcomes).collect()
+        measured.collect()
+    }
+}
+
+impl Measured {
+    /// An arm that was not measured at all.
+    pub fn failed(cell: &CellId, failure: Failure) -> Self {
+        Self { cell: cell.clone(), series: None, proof: Err(failure) }
     }
 }

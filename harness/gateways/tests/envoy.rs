@@ -77,10 +77,12 @@ fn an_envoy_killed_in_the_middle_is_a_failure_of_every_arm() {
         ControlFlow::Continue(())
     });
     assert!(killed && outcomes.len() == arms.len());
-    for (id, outcome) in outcomes {
-        let failure = outcome.unwrap_err();
+    for measured in outcomes {
+        let (id, failure) = (measured.cell, measured.proof.unwrap_err());
         assert_eq!(failure.class, FailureClass::Environment, "{id}");
         assert!(failure.message.contains("died (signal 9)"), "{id}: {}", failure.message);
+        let kept = measured.series.map_or(0, |series| series.sample_blocks_ns.len());
+        assert!(kept >= 3, "{id}: {kept} blocks are left of the three that were finished");
     }
 }
 
@@ -100,7 +102,7 @@ fn an_envoy_that_hangs_ends_the_measurement() {
     });
     drop(running);
     assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
-    assert!(outcomes.iter().all(|(_, outcome)| outcome.is_err()));
+    assert!(outcomes.iter().all(|measured| measured.proof.is_err()));
     assert!(!is_alive(pid), "a stopped process is killed as well");
 }
 

@@ -254,7 +254,7 @@ fn a_measurement_can_be_ended_early() {
         };
         let outcomes = measure(running.as_mut(), &arms, 0, 1, Duration::from_secs(6), 5, &mut stop);
         assert!(begin.elapsed() < Duration::from_secs(5));
-        for (id, outcome) in outcomes {
+        for (id, outcome) in outcomes.into_iter().map(outcome) {
             assert_eq!(
                 outcome.unwrap_or_else(|failure| panic!("{id}: {failure:?}")).0.sample_blocks_ns.len(),
                 10,

@@ -96,6 +96,11 @@ impl Collector {
 
     fn close_block(&mut self) {
         let control = std::mem::take(&mut self.arms[self.control].block);
+        if self.arms[self.control].lost {
+            // Nothing can be paired any more: this block and all later ones are left out for every arm.
+            self.arms.iter_mut().for_each(|arm| arm.lost = true);
+            return;
+        }
         for (index, arm) in self.arms.iter_mut().enumerate() {
             if index == self.control || arm.lost {
                 continue;
@@ -106,9 +111,7 @@ impl Collector {
             arm.block.clear();
         }
         let mut control = control;
-        if !self.arms[self.control].lost {
-            self.arms[self.control].sample_blocks_ns.push(median(&mut control));
-        }
+        self.arms[self.control].sample_blocks_ns.push(median(&mut control));
     }
 }
 
@@ -155,6 +158,15 @@ mod tests {
         let series = collector.finish();
         assert_eq!(series[1].added_blocks_ns, [2]);
         assert_eq!(series[2].added_blocks_ns, [4, 4, 4]);
+    }
+
+    #[test]
+    fn without_the_control_nothing_more_is_kept() {
+        let mut collector = Collector::new(0, 2, 0, 1, 1);
+        collector.round(&[Some(1), Some(3)]);
+        collector.round(&[None, Some(3)]);
+        collector.round(&[Some(1), Some(3)]);
+        assert_eq!(collector.finish()[1].added_blocks_ns, [2]);
     }
 
     #[test]

@@ -29,7 +29,8 @@ pub(crate) fn run(options: &ReportArgs) -> anyhow::Result<Status> {
 /// The page with its marked part replaced by the records' tables, each with the command that repeats it.
 fn splice(page: &str, records: &[Record]) -> anyhow::Result<String> {
     let marks = page.find(BEGIN).zip(page.find(END)).filter(|(begin, end)| begin < end);
-    let (begin, end) = marks.ok_or_else(|| usage(format!("the page has no part between `{BEGIN}` and `{END}`; add both")))?;
+    let (begin, end) =
+        marks.ok_or_else(|| usage(format!("the page has no part between `{BEGIN}` and `{END}`; add both")))?;
     let tables: Vec<String> =
         records.iter().map(|record| tollgate_reports::markdown(&tollgate_reports::summarize(record))).collect();
     Ok(format!("{}{BEGIN}\n{}\n{}", &page[..begin], tables.join("\n").trim_end(), &page[end..]))

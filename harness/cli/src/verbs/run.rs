@@ -49,7 +49,12 @@ fn write(out: &Path, record: &Record) -> anyhow::Result<()> {
 }
 
 fn say_where(out: &Path, took: Duration, record: &Record) {
-    eprintln!("\n{} and {}, {:.0} s", out.join("record.json").display(), out.join("report.html").display(), took.as_secs_f64());
+    eprintln!(
+        "\n{} and {}, {:.0} s",
+        out.join("record.json").display(),
+        out.join("report.html").display(),
+        took.as_secs_f64()
+    );
     let failures = record.cells.iter().filter(|cell| cell.error.is_some()).count();
     if failures > 0 {
         eprintln!("{failures} of {} cells failed; each row says why", record.cells.len());

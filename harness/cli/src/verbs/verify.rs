@@ -27,10 +27,13 @@ pub(crate) fn run(options: &VerifyArgs) -> anyhow::Result<Status> {
         tally.add(&cell.id, Err(failure));
     }
     let finished = verify(&selection.in_process, &mut |cell, verdict| {
-        tally.add(cell, match verdict {
-            Verdict::Verified { proof, .. } => Ok(proof),
-            Verdict::Failed(failure) => Err(failure),
-        });
+        tally.add(
+            cell,
+            match verdict {
+                Verdict::Verified { proof, .. } => Ok(proof),
+                Verdict::Failed(failure) => Err(failure),
+            },
+        );
         Ok(())
     })?;
     for (gateway, arms) in &selection.live {
@@ -40,9 +43,10 @@ pub(crate) fn run(options: &VerifyArgs) -> anyhow::Result<Status> {
         let start = live::Start { number: 0, seed: 0, duration: LIVE_DURATION, rounds_per_block: 15 };
         let gateway_options = live::options(&options.selectors, None);
         let mut go_on = |_: &CellId, _: &_| ControlFlow::Continue(());
-        for (cell, result) in live::measure(*gateway, arms, &gateway_options, start, &mut go_on) {
-            if arms.iter().any(|arm| arm.id == cell && arm.plugin.is_some()) {
-                tally.add(&cell, result.map(|(_, proof)| proof));
+        for (arm, measured) in arms.iter().zip(live::measure(*gateway, arms, &gateway_options, start, &mut go_on)) {
+            // A control has nothing to prove, but its failure is the gateway's.
+            if arm.plugin.is_some() || measured.proof.is_err() {
+                tally.add(&measured.cell, measured.proof);
             }
         }
     }

@@ -1,37 +1,37 @@
 //! Running the real program.
 
-#![expect(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The program under test.
-pub fn tollgate() -> Command {
+pub(crate) fn tollgate() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
     command.env("NO_COLOR", "1");
     command
 }
 
 /// Runs it and returns what it said.
-pub fn run(args: &[&str]) -> Output {
+pub(crate) fn run(args: &[&str]) -> Output {
     tollgate().args(args).output().expect("the program starts")
 }
 
 /// Exit status, which a signal does not give.
-pub fn status(output: &Output) -> i32 {
+pub(crate) fn status(output: &Output) -> i32 {
     output.status.code().unwrap_or_else(|| panic!("ended by a signal: {}", stderr(output)))
 }
 
-pub fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Writes a bad plugin of the catalogue to a file.
-pub fn bad_plugin(folder: &Path, name: &str) -> PathBuf {
+pub(crate) fn bad_plugin(folder: &Path, name: &str) -> PathBuf {
     let bad = tollgate_fixtures::bad_plugins();
     let plugin = bad.iter().find(|bad| bad.plugin.name == name).unwrap_or_else(|| panic!("no bad plugin {name}"));
     let suffix = if plugin.plugin.kind == tollgate_record::PluginKind::Lua { "lua" } else { "wasm" };
@@ -41,13 +41,14 @@ pub fn bad_plugin(folder: &Path, name: &str) -> PathBuf {
 }
 
 /// Processes whose parent is `pid`.
-pub fn children(pid: u32) -> Vec<u32> {
+pub(crate) fn children(pid: u32) -> Vec<u32> {
     let mut children = Vec::new();
     for entry in std::fs::read_dir("/proc").expect("Linux has /proc").flatten() {
         let Some(child) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
         // The name in brackets may hold spaces; the parent is the second field after it.
-        let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)).and_then(|word| word.parse().ok());
+        let parent =
+            stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)).and_then(|word| word.parse().ok());
         if parent == Some(pid) {
             children.push(child);
         }
@@ -56,7 +57,7 @@ pub fn children(pid: u32) -> Vec<u32> {
 }
 
 /// Whether a process runs (a zombie does not).
-pub fn runs(pid: u32) -> bool {
+pub(crate) fn runs(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| !rest.starts_with(['Z', 'X'])))
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tollgate_fixtures::{Plugin, Workload, plugin, workload};
 use tollgate_gateways::{Arm, GATEWAYS, Gateway, Measured, Options, Running, find_envoy, gateway, measure};
-use tollgate_record::{CellId, Mode, Phase};
+use tollgate_record::{CellId, Failure, Mode, Phase, Series};
 
 /// One gateway at a time: Envoy is found among the children of this process, and two at once are slow on two cores.
 pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
@@ -65,8 +65,17 @@ pub(crate) fn arms_of(gateway: &dyn Gateway, names: &[&str]) -> Vec<Arm> {
 }
 
 /// Measures without being interrupted.
-pub(crate) fn measure_for(running: &mut dyn Running, arms: &[Arm], duration: Duration) -> Vec<Measured> {
-    measure(running, arms, 0, 1, duration, 5, &mut |_, _| ControlFlow::Continue(()))
+pub(crate) fn measure_for(running: &mut dyn Running, arms: &[Arm], duration: Duration) -> Vec<Outcome> {
+    let measured = measure(running, arms, 0, 1, duration, 5, &mut |_, _| ControlFlow::Continue(()));
+    measured.into_iter().map(outcome).collect()
+}
+
+/// An arm that was proved, with what was measured of it, or its failure.
+pub(crate) type Outcome = (CellId, Result<(Series, String), Failure>);
+
+pub(crate) fn outcome(measured: Measured) -> Outcome {
+    let whole = measured.proof.map(|proof| (measured.series.expect("what is proved was measured"), proof));
+    (measured.cell, whole)
 }
 
 /// Starts with default options, or fails the test.
