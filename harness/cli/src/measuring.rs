@@ -101,7 +101,7 @@ impl<'a> Measuring<'a> {
         let core = self.core(IN_PROCESS);
         loop {
             let left: Vec<WorkerArm> = self.alive(arms).map(WorkerArm::from).collect();
-            if left.iter().all(|arm| arm.id.plugin.starts_with('A') && arm.id.workload == "none") {
+            if self.alive(arms).all(|arm| arm.plugin.is_none()) {
                 break;
             }
             let job = Job::Measure {
@@ -160,8 +160,10 @@ impl<'a> Measuring<'a> {
     /// One fresh start of a gateway with all arms.
     fn live(&mut self, start: u32, place: u64, gateway: &dyn Gateway, arms: &[Arm]) -> anyhow::Result<()> {
         let left: Vec<Arm> = self.alive(arms).cloned().collect();
-        // Without its control there is nothing to compare with: the gateway itself has failed.
-        if left.first().is_none_or(|arm| arm.id.plugin != "A") || left.iter().all(|arm| arm.plugin.is_none()) {
+        // Without its control there is nothing to compare with: the gateway itself has failed. Controls alone are
+        // measured when nothing else was asked for, and not when all plugins have failed.
+        let plugins = |arms: &[Arm]| arms.iter().any(|arm| arm.plugin.is_some());
+        if left.first().is_none_or(|arm| arm.id.plugin != "A") || (plugins(arms) && !plugins(&left)) {
             return Ok(());
         }
         self.progress.stage(format!("{} {}/{}", gateway.name(), start + 1, self.schedule.starts));
