@@ -117,9 +117,10 @@ impl Bench {
         let mut random = fastrand::Rng::with_seed(seed ^ u64::from(start) << 32);
         let mut order: Vec<usize> = (0..self.arms.len()).collect();
         let mut samples = vec![None; self.arms.len()];
+        let mut broken_off = false;
         let begin = Instant::now();
         let mut warm_up = WarmUp::new(self.arms.len(), duration / 4);
-        while begin.elapsed() < duration {
+        while begin.elapsed() < duration && !broken_off {
             random.shuffle(&mut order);
             for &index in &order {
                 samples[index] = self.arms[index].batch(requests_per_batch);
@@ -135,14 +136,12 @@ impl Bench {
                 collector.dropped();
                 warm_up.round(&samples, begin.elapsed());
             }
-            if progress(&self.arms[order[0]].id, &collector).is_break() {
-                break;
-            }
+            broken_off = progress(&self.arms[order[0]].id, &collector).is_break();
         }
         let series = collector.finish();
         let outcome = |(arm, series): (Prepared, Series)| match arm.failure {
             Some(failure) => (arm.id, Err(failure)),
-            None if series.sample_blocks_ns.is_empty() => {
+            None if series.sample_blocks_ns.is_empty() && !broken_off => {
                 let advice =
                     "the time was over before one block of rounds was; give it more (`--time`) or fewer plugins";
                 (arm.id, Err(Failure::environment(STAGE, advice)))
