@@ -85,6 +85,38 @@ struct Script {
 
 impl Module for Script {
     fn instantiate(&self, config: &[u8]) -> Result<Box<dyn Instance>, HostError> {
+        let Loaded { lua, context, on_request, on_response } = self.load(config)?;
+        if on_request.is_none() && (self.plugin.workload_checked || on_response.is_none()) {
+            return Err(HostError::Instantiate {
+                plugin: self.plugin.name.clone(),
+                reason: "it defines no function `envoy_on_request`, so it would do nothing and look fast; define it"
+                    .to_owned(),
+                said: Said(context.log.borrow().lines()),
+            });
+        }
+        let plugin = self.plugin.name.clone();
+        Ok(Box::new(Running { plugin, metered: self.metered, on_request, on_response, lua, context }))
+    }
+}
+
+/// A script that has run once: what it defines, and the state that it lives in.
+struct Loaded {
+    lua: Lua,
+    context: Rc<Context>,
+    on_request: Option<Function>,
+    on_response: Option<Function>,
+}
+
+/// Whether a script defines `envoy_on_request`, and `envoy_on_response`. It is run for that, metered, without a
+/// configuration.
+pub(crate) fn definitions(plugin: &Plugin) -> Result<(bool, bool), HostError> {
+    let loaded = Script { plugin: plugin.clone(), metered: true }.load(&[])?;
+    Ok((loaded.on_request.is_some(), loaded.on_response.is_some()))
+}
+
+impl Script {
+    /// Runs the script from top to bottom.
+    fn load(&self, config: &[u8]) -> Result<Loaded, HostError> {
         let context = Rc::new(Context::new());
         let failed = |reason| HostError::Instantiate {
             plugin: self.plugin.name.clone(),
@@ -93,23 +125,14 @@ impl Module for Script {
         };
         let (lua, finish) = self.prepare(&context).map_err(|error| failed(explain(&error)))?;
         let source = self.plugin.lua_source(config);
-        let callbacks = self
+        let (on_request, on_response) = self
             .meter(&lua)
             .and_then(|()| lua.load(source).set_name(chunk_name(&self.plugin)).set_mode(ChunkMode::Text).exec())
             .and_then(|()| finish.call::<(Option<Function>, Option<Function>)>(()))
             .map_err(|error| failed(format!("{}; correct the script", explain(&error))))?;
-        let (on_request, on_response) = callbacks;
-        if on_request.is_none() && (self.plugin.workload_checked || on_response.is_none()) {
-            let reason = "it defines no function `envoy_on_request`, so it would do nothing and look fast; define it";
-            return Err(failed(reason.to_owned()));
-        }
-        let plugin = self.plugin.name.clone();
-        let metered = self.metered;
-        Ok(Box::new(Running { plugin, metered, on_request, on_response, lua, context: Rc::clone(&context) }))
+        Ok(Loaded { lua, context: Rc::clone(&context), on_request, on_response })
     }
-}
 
-impl Script {
     /// A Lua state in which the prelude has run, and what to call once the script has, too.
     fn prepare(&self, context: &Rc<Context>) -> mlua::Result<(Lua, Function)> {
         let libraries =

@@ -7,7 +7,10 @@ use wasmtime::{
     Trap, TypedFunc, WasmParams, WasmResults,
 };
 
-use crate::abi::{self, ALLOCATORS, Callback, Guest, Life, State, Version, Vm, for_each_import};
+use crate::abi::{
+    self, ALLOCATORS, Callback, FUEL, Guest, Life, MEMORY_BYTES, State, TABLE_ELEMENTS, Version, Vm, for_each_import,
+    unknown_import, wrong_signature,
+};
 use crate::{Host, HostError, Instance, Module, Said};
 
 /// Runs Proxy-Wasm plugins on wasmtime, compiled by cranelift.
@@ -28,12 +31,6 @@ impl Wasmtime {
         if self.metered { &METERED } else { &TIMED }
     }
 }
-
-/// Fuel that one stage (the start, or a request) may use up: about a second of endless loop, and far more than Go
-/// needs to start.
-const FUEL: u64 = 2_000_000_000;
-/// Linear memory that a guest may have, in bytes. Envoy's V8 has 4 GiB; nobody wants that filled in a benchmark.
-const MEMORY_LIMIT_BYTES: usize = 1 << 30;
 
 struct Runtime {
     engine: Engine,
@@ -77,10 +74,8 @@ impl Host for Wasmtime {
         let functions: Vec<&str> = module.exports().filter(is_function).map(|export| export.name()).collect();
         let has_memory = matches!(module.get_export("memory"), Some(ExternType::Memory(memory)) if !memory.is_shared());
         let version = abi::check_exports(&functions, has_memory, plugin.workload_checked).map_err(refuse)?;
-        let linked = runtime.linker.instantiate_pre(&module).map_err(|error| {
-            let hint = "no ABI from 0.1.0 to 0.2.1 has it, so remove that import";
-            refuse(format!("{}; {hint}", error.root_cause()))
-        })?;
+        let linked = runtime.linker.instantiate_pre(&module);
+        let linked = linked.map_err(|error| refuse(unknown_import(error.root_cause())))?;
         Ok(Box::new(Compiled { plugin: plugin.name.clone(), version, linked, metered: self.metered }))
     }
 
@@ -102,7 +97,7 @@ impl Module for Compiled {
             state: State::new(self.version, &self.plugin, config),
             memory: None,
             allocator: None,
-            limits: StoreLimitsBuilder::new().memory_size(MEMORY_LIMIT_BYTES).table_elements(10_000_000).build(),
+            limits: StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).table_elements(TABLE_ELEMENTS).build(),
         };
         let mut store = Store::new(self.linked.module().engine(), data);
         store.limiter(|data| &mut data.limits);
@@ -234,19 +229,7 @@ struct Running {
 impl Vm for Running {
     #[inline]
     fn call(&mut self, callback: Callback, arguments: &[u32]) -> Result<Option<u32>, String> {
-        let store = &mut self.store;
-        let Some(function) = &self.callbacks.0[callback as usize] else { return Ok(None) };
-        let answer = match (function, arguments) {
-            (Function::P0(function), &[]) => function.call(store, ()).map(|()| 0),
-            (Function::P0Answer(function), &[]) => function.call(store, ()),
-            (Function::P1(function), &[a]) => function.call(store, a).map(|()| 0),
-            (Function::P1Answer(function), &[a]) => function.call(store, a),
-            (Function::P2(function), &[a, b]) => function.call(store, (a, b)).map(|()| 0),
-            (Function::P2Answer(function), &[a, b]) => function.call(store, (a, b)),
-            (Function::P3Answer(function), &[a, b, c]) => function.call(store, (a, b, c)),
-            _ => unreachable!("a callback is bound with as many parameters as it is called with"),
-        };
-        answer.map(Some).map_err(|error| explain(&error))
+        self.callbacks.call(&mut self.store, callback, arguments).map_err(|error| explain(&error))
     }
 
     #[inline]
@@ -267,39 +250,7 @@ impl Vm for Running {
     }
 }
 
-/// The guest's callbacks, by number.
-struct Callbacks([Option<Function>; Callback::ALL.len()]);
-
-/// A callback by number of parameters, and by whether it answers.
-enum Function {
-    P0(TypedFunc<(), ()>),
-    P0Answer(TypedFunc<(), u32>),
-    P1(TypedFunc<u32, ()>),
-    P1Answer(TypedFunc<u32, u32>),
-    P2(TypedFunc<(u32, u32), ()>),
-    P2Answer(TypedFunc<(u32, u32), u32>),
-    P3Answer(TypedFunc<(u32, u32, u32), u32>),
-}
-
-impl Callbacks {
-    fn bind(instance: &wasmtime::Instance, store: &mut Store<Data>, version: Version) -> Result<Self, String> {
-        let mut callbacks = [const { None }; Callback::ALL.len()];
-        for callback in Callback::ALL {
-            let name = callback.name();
-            callbacks[callback as usize] = match (callback.parameters(version), callback.answers()) {
-                (0, false) => typed(instance, store, name)?.map(Function::P0),
-                (0, true) => typed(instance, store, name)?.map(Function::P0Answer),
-                (1, false) => typed(instance, store, name)?.map(Function::P1),
-                (1, true) => typed(instance, store, name)?.map(Function::P1Answer),
-                (2, false) => typed(instance, store, name)?.map(Function::P2),
-                (2, true) => typed(instance, store, name)?.map(Function::P2Answer),
-                (3, true) => typed(instance, store, name)?.map(Function::P3Answer),
-                _ => unreachable!("no callback has another shape"),
-            };
-        }
-        Ok(Self(callbacks))
-    }
-}
+abi::callbacks!(wasmtime::Instance, Store<Data>);
 
 /// An exported function, `None` when there is none; a wrong signature is an error, as in Envoy.
 fn typed<P: WasmParams, R: WasmResults>(
@@ -308,22 +259,15 @@ fn typed<P: WasmParams, R: WasmResults>(
     name: &str,
 ) -> Result<Option<TypedFunc<P, R>>, String> {
     let Some(function) = instance.get_func(&mut *store, name) else { return Ok(None) };
-    function.typed(&*store).map(Some).map_err(|error| {
-        format!(
-            "`{name}` has a signature that its ABI version does not have ({}); use an SDK for that version",
-            error.root_cause()
-        )
-    })
+    function.typed(&*store).map(Some).map_err(|error| wrong_signature(name, error.root_cause()))
 }
 
-/// A trap in a few words, without the frames that nobody can read.
 fn explain(error: &Error) -> String {
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => {
-            format!("it did not come back in time ({FUEL} units of fuel); look for an endless loop")
-        }
-        Some(Trap::StackOverflow) => "it used up its call stack; look for an endless recursion".to_owned(),
-        Some(trap) => format!("{trap}; look in the plugin for a panic, an assertion or memory out of bounds"),
-        None => format!("{}; see what the plugin did there", error.root_cause()),
+        Some(Trap::OutOfFuel) => abi::Trap::OutOfFuel(FUEL),
+        Some(Trap::StackOverflow) => abi::Trap::StackOverflow,
+        Some(trap) => abi::Trap::Wasm(trap.to_string()),
+        None => abi::Trap::Other(error.root_cause().to_string()),
     }
+    .to_string()
 }

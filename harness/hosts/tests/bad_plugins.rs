@@ -1,11 +1,16 @@
 //! Every trap that a plugin can set: what is wrong fails with a message, what is only odd runs.
 
 use tollgate_fixtures::{Expectation, Plugin, Stage, bad_plugins, workload};
-use tollgate_hosts::{HOSTS, host_for, verify};
+use tollgate_hosts::{HOSTS, Host, verify};
 use tollgate_record::{Failure, FailureClass};
 
-fn verify_it(plugin: &Plugin) -> Result<String, Failure> {
-    let host = host_for(plugin.kind).expect("a host runs each kind of bad plugin");
+fn hosts(plugin: &Plugin) -> impl Iterator<Item = &'static dyn Host> {
+    let hosts: Vec<_> = HOSTS.iter().copied().filter(|host| host.runs(plugin.kind)).collect();
+    assert!(!hosts.is_empty(), "no host runs {}", plugin.name);
+    hosts.into_iter()
+}
+
+fn verify_it(host: &dyn Host, plugin: &Plugin) -> Result<String, Failure> {
     verify(host, plugin, workload("headers").expect("the catalogue has it")).map(|verified| verified.proof)
 }
 
@@ -17,8 +22,9 @@ fn stage(name: &str) -> Stage {
 #[test]
 fn each_bad_plugin_ends_as_expected() {
     let mut wrong = Vec::new();
-    for bad in bad_plugins() {
-        let outcome = verify_it(&bad.plugin);
+    let cases = bad_plugins().iter().flat_map(|bad| hosts(&bad.plugin).map(move |host| (bad, host)));
+    for (bad, host) in cases {
+        let outcome = verify_it(host, &bad.plugin);
         let is_right = match (&bad.expectation, &outcome) {
             (Expectation::Runs, Ok(_)) => true,
             (Expectation::Fails { stage: latest, contains }, Err(failure)) => {
@@ -30,7 +36,8 @@ fn each_bad_plugin_ends_as_expected() {
             _ => false,
         };
         if !is_right {
-            wrong.push(format!("{} ({}): expected {:?}, got {outcome:?}", bad.plugin.name, bad.wrong, bad.expectation));
+            let (name, host) = (&bad.plugin.name, host.name());
+            wrong.push(format!("{name} on {host} ({}): expected {:?}, got {outcome:?}", bad.wrong, bad.expectation));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -38,10 +45,12 @@ fn each_bad_plugin_ends_as_expected() {
 
 #[test]
 fn messages_are_one_short_line_that_says_what_to_do() {
-    for bad in bad_plugins() {
-        if let Err(Failure { message, .. }) = verify_it(&bad.plugin) {
-            assert!(!message.contains('\n') && message.len() < 600, "{}: {message}", bad.plugin.name);
-            assert!(message.contains(';'), "{} names no remedy: {message}", bad.plugin.name);
+    let cases = bad_plugins().iter().flat_map(|bad| hosts(&bad.plugin).map(move |host| (bad, host)));
+    for (bad, host) in cases {
+        if let Err(Failure { message, .. }) = verify_it(host, &bad.plugin) {
+            let name = &bad.plugin.name;
+            assert!(!message.contains('\n') && message.len() < 600, "{name} on {}: {message}", host.name());
+            assert!(message.contains(';'), "{name} on {} names no remedy: {message}", host.name());
         }
     }
 }

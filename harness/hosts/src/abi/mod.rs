@@ -6,13 +6,16 @@
 
 mod buffers;
 mod callback;
+mod callbacks;
 mod calls;
 mod exports;
 mod functions;
 mod guest;
 mod headers;
 mod imports;
+mod known;
 mod life;
+mod limits;
 mod logging;
 mod metrics;
 mod pairs;
@@ -24,14 +27,19 @@ mod status;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod trap;
 mod version;
 mod wasi;
 
 pub(crate) use callback::Callback;
+pub(crate) use callbacks::callbacks;
 pub(crate) use exports::{ALLOCATORS, check_exports};
 pub(crate) use functions::*;
 pub(crate) use guest::Guest;
 pub(crate) use imports::for_each_import;
+pub(crate) use known::{KNOWN, WASI_MODULES, known};
 pub(crate) use life::{Life, Vm};
+pub(crate) use limits::{FUEL, MEMORY_BYTES, TABLE_ELEMENTS};
 pub(crate) use state::{Phase, State};
+pub(crate) use trap::{Trap, unknown_import, wrong_signature};
 pub(crate) use version::Version;

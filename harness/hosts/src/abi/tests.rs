@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::status::Status;
-use super::{Guest, Phase, State, Version, for_each_import};
+use super::{Guest, KNOWN, Phase, State, Version, for_each_import};
 use crate::Exchange;
 
 const MEMORY: usize = 64 * 1024;
@@ -82,16 +82,14 @@ fn ok(status: u32) {
 /// An argument of any integer type, from one that is wide enough.
 trait Argument {
     fn from_word(word: u64) -> Self;
-    const WAT: &'static str;
 }
 
 macro_rules! argument {
-    ($($type:ty: $wat:literal),*) => { $(impl Argument for $type {
+    ($($type:ty),*) => { $(impl Argument for $type {
         fn from_word(word: u64) -> Self { word as Self }
-        const WAT: &'static str = $wat;
     })* };
 }
-argument!(u32: "i32", u64: "i64", i64: "i64");
+argument!(u32, u64, i64);
 
 macro_rules! bind_fake {
     (
@@ -126,26 +124,9 @@ fn call(name: &str, guest: &mut Fake, argument: &mut dyn FnMut() -> u64) -> u32 
     for_each_import!(bind_fake!(name, guest, argument))
 }
 
-macro_rules! list {
-    (
-        ()
-        status { $($status:ident($($status_arg:ident: $status_type:ty),*);)* }
-        plain { $($plain:ident = $plain_to:ident($($plain_arg:ident: $plain_type:ty),*) -> $plain_result:ty;)* }
-        wasi { $($wasi:ident = $wasi_to:ident($($wasi_arg:ident: $wasi_type:ty),*) -> $wasi_result:ty;)* }
-        refused { $($refused:ident($($refused_type:ty),*) = $errno:literal;)* }
-    ) => {
-        vec![
-            $(("env", stringify!($status), vec![$(<$status_type>::WAT),*], true),)*
-            $(("env", stringify!($plain), vec![$(<$plain_type>::WAT),*], size_of::<$plain_result>() > 0),)*
-            $(("wasi", stringify!($wasi), vec![$(<$wasi_type>::WAT),*], size_of::<$wasi_result>() > 0),)*
-            $(("wasi", stringify!($refused), vec![$(<$refused_type>::WAT),*], true),)*
-        ]
-    };
-}
-
 /// Every import: module, name, types of its parameters in WAT, whether it answers.
-fn imports() -> Vec<(&'static str, &'static str, Vec<&'static str>, bool)> {
-    for_each_import!(list!())
+fn imports() -> Vec<(&'static str, &'static str, &'static [&'static str], bool)> {
+    KNOWN.iter().map(|import| (import.module, import.name, import.parameters, import.answers)).collect()
 }
 
 fn phase() -> impl Strategy<Value = Phase> {
