@@ -28,6 +28,8 @@ pub(crate) enum Verb {
     Summary(SummaryArgs),
     /// The HTML report of one or more records
     Report(ReportArgs),
+    /// What a plugin imports, exports and needs, and who here would refuse it
+    Inspect(InspectArgs),
     /// A process that measures for its parent; speaks JSON lines
     #[command(hide = true)]
     Worker,
@@ -119,6 +121,22 @@ impl From<Time> for TimeBudget {
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) selectors: Selectors,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InspectArgs {
+    /// A plugin's name, or the path of a .wasm or .lua
+    #[arg(value_name = "NAME|PATH")]
+    pub(crate) plugin: String,
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: TextFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TextFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, ClapArgs)]

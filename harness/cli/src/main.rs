@@ -48,6 +48,7 @@ fn run(args: Args) -> anyhow::Result<Status> {
         Some(Verb::Install(options)) => verbs::install::run(&options),
         Some(Verb::Summary(options)) => verbs::summary::run(&options),
         Some(Verb::Report(options)) => verbs::report::run(&options),
+        Some(Verb::Inspect(options)) => verbs::inspect::run(&options),
         Some(Verb::Worker) => verbs::worker::run(),
     }
 }

@@ -203,7 +203,7 @@ fn unloadable(path: &str, error: LoadError) -> (Cell, Failure) {
 }
 
 /// A plugin argument is a path when it looks like one; names of the catalogue hold neither a dot nor a slash.
-fn is_path(plugin: &str) -> bool {
+pub(crate) fn is_path(plugin: &str) -> bool {
     plugin.contains(['/', '.'])
 }
 
@@ -254,7 +254,7 @@ fn check_skips(selectors: &Selectors) -> anyhow::Result<()> {
 }
 
 /// Refuses a name that is none of `all`, with the nearest one and the whole list.
-fn known(what: &str, name: &str, all: impl Iterator<Item = String>) -> anyhow::Result<()> {
+pub(crate) fn known(what: &str, name: &str, all: impl Iterator<Item = String>) -> anyhow::Result<()> {
     let all: Vec<String> = all.collect();
     if all.iter().any(|known| known == name) {
         return Ok(());

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tollgate_fixtures::{Plugin, Workload};
+use tollgate_hosts::Inspection;
 use tollgate_record::{CellId, Failure, PluginKind};
 
 use crate::GatewayError;
@@ -17,6 +18,12 @@ pub trait Gateway: Sync {
     fn version(&self, options: &Options) -> Result<String, GatewayError>;
     /// Whether plugins of a kind can run in it.
     fn runs(&self, kind: PluginKind) -> bool;
+    /// What it would refuse a plugin for, as far as that can be told without running it; empty when nothing speaks
+    /// against it. `found` is what [`tollgate_hosts::inspect`] says of the plugin.
+    fn objections(&self, plugin: &Plugin, found: &Inspection) -> Vec<String> {
+        let _ = (plugin, found);
+        Vec::new()
+    }
     /// Starts all arms in *one* process, a listener each, and returns when every listener answers. An arm whose
     /// plugin the gateway will not load is in [`Running::refused`], and the others run.
     fn start(&self, arms: &[Arm], options: &Options) -> Result<Box<dyn Running>, GatewayError>;

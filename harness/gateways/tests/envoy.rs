@@ -10,8 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::*;
+use tollgate_fixtures::{bad_plugins, plugins};
 use tollgate_gateways::{GatewayError, Options, install_envoy, installed_envoy, measure};
-use tollgate_record::FailureClass;
+use tollgate_record::{FailureClass, PluginKind};
 
 fn script(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("envoy");
@@ -193,4 +194,36 @@ fn install_puts_the_pinned_envoy_in_its_place_once() {
     assert_eq!(path.metadata().unwrap().modified().unwrap(), modified, "the second time there is nothing to do");
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o755);
     start_with(&path).unwrap();
+}
+
+/// What is said of a plugin before it is run must be what Envoy then does.
+#[test]
+fn objections_are_those_of_envoy_itself() {
+    let _one = one_at_a_time();
+    let Some((envoy, _)) = envoy() else { return };
+    let objections = |plugin| match tollgate_hosts::inspect(plugin) {
+        Ok(found) => envoy.objections(plugin, &found),
+        Err(error) => vec![error.to_string()],
+    };
+    // Another test shows that Envoy takes all of these.
+    for plugin in plugins().iter().filter(|plugin| envoy.runs(plugin.kind)) {
+        assert_eq!(objections(plugin), [""; 0], "{}", plugin.name);
+    }
+    let bad = bad_plugins().iter().filter(|bad| bad.plugin.kind == PluginKind::ProxyWasm);
+    let plugins: Vec<_> = bad.map(|bad| &bad.plugin).collect();
+    let bad_arms = plugins.iter().map(|plugin| arm(envoy, plugin, headers()));
+    let arms: Vec<_> = controls(envoy).into_iter().chain(bad_arms).collect();
+    let running = start(envoy, &arms);
+    for (index, plugin) in plugins.iter().enumerate() {
+        let refusal = running.refused().iter().find(|(arm, _)| *arm == index + 2).map(|(_, failure)| &failure.message);
+        let objections = objections(plugin);
+        // What happens once it runs cannot be told by looking at it.
+        let runs_first = plugin.name.starts_with("trap-in")
+            || ["configure-refuses", "allocator-out-of-bounds"].contains(&plugin.name.as_str());
+        assert!(
+            refusal.is_some() != objections.is_empty() || runs_first,
+            "{}: Envoy says {refusal:?}, we {objections:?}",
+            plugin.name
+        );
+    }
 }

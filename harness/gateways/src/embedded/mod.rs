@@ -10,6 +10,8 @@ use std::net::TcpListener;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
+use tollgate_fixtures::Plugin;
+use tollgate_hosts::Inspection;
 use tollgate_record::PluginKind;
 
 use crate::{Arm, Gateway, GatewayError, Options, Running};
@@ -37,6 +39,15 @@ impl Gateway for Embedded {
 
     fn runs(&self, kind: PluginKind) -> bool {
         tollgate_hosts::host_for(kind).is_some()
+    }
+
+    fn objections(&self, plugin: &Plugin, _found: &Inspection) -> Vec<String> {
+        // It has no mind of its own: what its host loads, it runs.
+        match tollgate_hosts::host_for(plugin.kind).map(|host| host.compile(plugin)) {
+            None => vec![format!("no host here runs {} plugins", plugin.kind.name())],
+            Some(Ok(_)) => Vec::new(),
+            Some(Err(error)) => vec![error.to_string()],
+        }
     }
 
     fn start(&self, arms: &[Arm], options: &Options) -> Result<Box<dyn Running>, GatewayError> {

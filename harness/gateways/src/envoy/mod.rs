@@ -6,10 +6,13 @@ mod config;
 mod find;
 mod launch;
 mod memory_file;
+mod objections;
 mod refusal;
 mod running;
 mod tail;
 
+use tollgate_fixtures::Plugin;
+use tollgate_hosts::Inspection;
 use tollgate_record::{Failure, PluginKind};
 
 pub use find::find_envoy;
@@ -34,6 +37,14 @@ impl Gateway for Envoy {
 
     fn runs(&self, kind: PluginKind) -> bool {
         matches!(kind, PluginKind::Lua | PluginKind::ProxyWasm)
+    }
+
+    fn objections(&self, _plugin: &Plugin, found: &Inspection) -> Vec<String> {
+        match found {
+            Inspection::Wasm(found) => objections::to_wasm(found),
+            Inspection::Lua(_) => Vec::new(),
+            Inspection::Native => vec!["envoy does not run native plugins".to_owned()],
+        }
     }
 
     fn start(&self, arms: &[Arm], options: &Options) -> Result<Box<dyn Running>, GatewayError> {

@@ -3,7 +3,7 @@ use super::status::{Outcome, Status};
 use super::{Guest, Phase, State};
 
 /// Bytes that a body may grow to.
-const LIMIT_BYTES: usize = 64 * 1024 * 1024;
+pub(super) const LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
 const REQUEST_BODY: u32 = 0;
 const RESPONSE_BODY: u32 = 1;

@@ -3,6 +3,7 @@
 pub(crate) use super::buffers::*;
 pub(crate) use super::calls::*;
 pub(crate) use super::headers::*;
+pub(crate) use super::higress::*;
 pub(crate) use super::logging::{proxy_get_log_level, proxy_log};
 pub(crate) use super::metrics::{proxy_define_metric, proxy_get_metric, proxy_increment_metric, proxy_record_metric};
 pub(crate) use super::properties::*;

@@ -65,6 +65,14 @@ macro_rules! for_each_import {
                 proxy_continue_request();
                 proxy_continue_response();
                 proxy_clear_route_cache();
+                proxy_redis_init(
+                    upstream: u32, upstream_size: u32, user: u32, user_size: u32, password: u32, password_size: u32,
+                    timeout_ms: u32
+                );
+                proxy_redis_call(upstream: u32, upstream_size: u32, query: u32, query_size: u32, token_at: u32);
+                proxy_inject_encoded_data_to_filter_chain(data: u32, data_size: u32, end_of_stream: u32);
+                proxy_get_upstream_hosts(hosts_at: u32, size_at: u32);
+                proxy_set_upstream_override_host(host: u32, host_size: u32);
             }
             plain {
                 pthread_equal = pthread_equal(left: u32, right: u32) -> u32;
@@ -123,5 +131,14 @@ macro_rules! for_each_import {
         }
     };
 }
+
+/// Those of 0.2.100, which only Higress's gateway has.
+pub(crate) const HIGRESS_IMPORTS: [&str; 5] = [
+    "proxy_redis_init",
+    "proxy_redis_call",
+    "proxy_inject_encoded_data_to_filter_chain",
+    "proxy_get_upstream_hosts",
+    "proxy_set_upstream_override_host",
+];
 
 pub(crate) use for_each_import;

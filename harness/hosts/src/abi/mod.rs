@@ -1,4 +1,4 @@
-//! The Proxy-Wasm ABI (0.1.0, 0.2.0, 0.2.1) and the part of WASI that its guests use, written once.
+//! The Proxy-Wasm ABI (0.1.0, 0.2.0, 0.2.1, Higress's 0.2.100) and the part of WASI that its guests use, written once.
 //!
 //! Every host function is generic over [`Guest`], the little that it needs of a Wasm runtime, and is listed with its
 //! signature in [`imports`]; a runtime binds the list and nothing else. Pointers and lengths come from the guest and
@@ -12,6 +12,7 @@ mod exports;
 mod functions;
 mod guest;
 mod headers;
+mod higress;
 mod imports;
 mod known;
 mod life;
@@ -36,8 +37,10 @@ pub(crate) use callbacks::callbacks;
 pub(crate) use exports::{ALLOCATORS, check_exports};
 pub(crate) use functions::*;
 pub(crate) use guest::Guest;
-pub(crate) use imports::for_each_import;
-pub(crate) use known::{KNOWN, WASI_MODULES, known};
+pub(crate) use imports::{HIGRESS_IMPORTS, for_each_import};
+#[cfg(test)]
+pub(crate) use known::KNOWN;
+pub(crate) use known::known;
 pub(crate) use life::{Life, Vm};
 pub(crate) use limits::{FUEL, MEMORY_BYTES, TABLE_ELEMENTS};
 pub(crate) use state::{Phase, State};

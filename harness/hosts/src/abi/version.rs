@@ -4,14 +4,28 @@ pub(crate) enum Version {
     V0_1_0,
     V0_2_0,
     V0_2_1,
+    /// Higress's: 0.2.1, and some host functions that no other gateway has. Stock Envoy refuses its marker; here it
+    /// runs in process, so that its plugins can be measured at all.
+    V0_2_100,
 }
 
 impl Version {
-    const MARKERS: [(&'static str, Self); 3] = [
+    const MARKERS: [(&'static str, Self); 4] = [
         ("proxy_abi_version_0_1_0", Self::V0_1_0),
         ("proxy_abi_version_0_2_0", Self::V0_2_0),
         ("proxy_abi_version_0_2_1", Self::V0_2_1),
+        ("proxy_abi_version_0_2_100", Self::V0_2_100),
     ];
+
+    /// The version as people write it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::V0_1_0 => "0.1.0",
+            Self::V0_2_0 => "0.2.0",
+            Self::V0_2_1 => "0.2.1",
+            Self::V0_2_100 => "0.2.100",
+        }
+    }
 
     /// What the exports say, or what is wrong with them and what to do.
     pub(crate) fn of_exports<'a>(exports: impl Iterator<Item = &'a str>) -> Result<Self, String> {
@@ -26,7 +40,7 @@ impl Version {
         match (found, unknown) {
             (Some(version), _) => Ok(version),
             (None, Some(marker)) => Err(format!(
-                "it exports `{marker}`, and this host knows 0.1.0, 0.2.0 and 0.2.1; build it with an SDK for one of these"
+                "it exports `{marker}`, and this host knows 0.1.0, 0.2.0, 0.2.1 and Higress's 0.2.100; build it with an SDK for one of these"
             )),
             (None, None) => Err("it exports no `proxy_abi_version_0_1_0`, `_0_2_0` or `_0_2_1`, so it is no \
                  Proxy-Wasm plugin; build it with a Proxy-Wasm SDK, or export the marker of the ABI it is written for"
