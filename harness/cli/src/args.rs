@@ -50,6 +50,10 @@ pub(crate) struct Selectors {
     /// Configuration handed to plugins given by path
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// A request, and its response in process, in place of the workload's, for every arm (`GET / HTTP/1.1`, headers, an
+    /// empty line, the body; then a line `###` and `HTTP/1.1 200 OK` with its own). A gateway answers with its own response
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request: Option<PathBuf>,
     /// A host to measure on in process (default: all that are built in)
     #[arg(long = "host", value_name = "NAME")]
     pub(crate) hosts: Vec<String>,

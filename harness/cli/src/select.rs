@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use tollgate_fixtures::{LoadError, Plugin, Workload};
+use tollgate_fixtures::{LoadError, Plugin, RequestFile, Workload};
 use tollgate_gateways::Gateway;
 use tollgate_hosts::Host;
 use tollgate_record::{Artifact, Cell, CellId, Control, Failure, Mode, Phase, PluginKind};
@@ -241,7 +241,23 @@ fn workloads(selectors: &Selectors) -> anyhow::Result<Vec<Workload>> {
         known("workload", name, all())?;
     }
     let wanted = |workload: &&Workload| selectors.workloads.is_empty() || selectors.workloads.contains(&workload.name);
-    Ok(tollgate_fixtures::workloads().iter().filter(wanted).cloned().collect())
+    let workloads = tollgate_fixtures::workloads().iter().filter(wanted);
+    let Some(file) = &selectors.request else { return Ok(workloads.cloned().collect()) };
+    let file = RequestFile::read(file).map_err(|error| usage(error.to_string()))?;
+    check_request(&file)?;
+    // Of every arm, controls and reference plugins too: only what gets the same request can be compared.
+    Ok(workloads.map(|workload| file.in_place_of(workload)).collect())
+}
+
+/// Headers that the workloads set and remove, by which it is seen whether they did, must not be there already.
+fn check_request(file: &RequestFile) -> anyhow::Result<()> {
+    let taken = |name: &str| name.starts_with("fake_key_") || name.starts_with("x-tollgate-");
+    match file.request_headers.iter().find(|(name, _)| taken(name)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            Err(usage(format!("the request has `{name}`, which the workloads need for themselves; rename it")))
+        }
+    }
 }
 
 fn check_skips(selectors: &Selectors) -> anyhow::Result<()> {

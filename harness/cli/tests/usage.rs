@@ -14,6 +14,7 @@ fn wrong_names_exit_2_and_name_the_nearest() {
         (&["run", "--skip", "luajitt"], "did you mean `luajit`?"),
         (&["run", "--plugin", "./none.wasm"], "none.wasm"),
         (&["run", "--plugin", "lua", "--config", "./none.json"], "none.json"),
+        (&["run", "--plugin", "lua", "--request", "./none.http"], "none.http"),
         (&["run", "--time", "ages"], "quick"),
         (&["summary", "none.json"], "check the path"),
         (&["run", "--plugin", "native", "--skip", "native"], "nothing is left"),

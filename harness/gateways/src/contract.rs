@@ -27,7 +27,8 @@ pub fn arm_label(arm: &Arm) -> String {
     label.chars().map(|char| if char.is_ascii_graphic() && char != '%' { char } else { '_' }).collect()
 }
 
-/// A whole HTTP/1.1 request in bytes. Pseudo-headers of the workload become the request line and `host`.
+/// A whole HTTP/1.1 request in bytes. Pseudo-headers of the workload become the request line and `host`; its body is
+/// framed by `content-length`, whatever its headers say.
 pub fn request_bytes(workload: &Workload, canary: bool) -> Vec<u8> {
     let pseudo = |name: &str, default: &'static str| -> String {
         let found = workload.request_headers.iter().find(|(key, _)| key == name);
@@ -36,7 +37,7 @@ pub fn request_bytes(workload: &Workload, canary: bool) -> Vec<u8> {
     let mut text = format!("{} {} HTTP/1.1\r\n", pseudo(":method", "GET"), pseudo(":path", "/"));
     text.push_str(&format!("host: {}\r\n", pseudo(":authority", "tollgate")));
     for (name, value) in &workload.request_headers {
-        // A gateway asks for the body that these announce, and there is none.
+        // What announces a body is written below, and only when there is one.
         let framing = ["host", "content-length", "transfer-encoding", "connection"];
         if !name.starts_with(':') && !framing.contains(&name.to_ascii_lowercase().as_str()) {
             text.push_str(&format!("{name}: {value}\r\n"));
@@ -45,8 +46,13 @@ pub fn request_bytes(workload: &Workload, canary: bool) -> Vec<u8> {
     if canary {
         text.push_str(&format!("{CANARY_HEADER}: {CANARY_VALUE}\r\n"));
     }
+    if !workload.request_body.is_empty() {
+        text.push_str(&format!("content-length: {}\r\n", workload.request_body.len()));
+    }
     text.push_str("\r\n");
-    text.into_bytes()
+    let mut bytes = text.into_bytes();
+    bytes.extend_from_slice(&workload.request_body);
+    bytes
 }
 
 /// What must be left of [`CANARY_HEADER`] behind an arm; none when nothing is known of what its plugin does.

@@ -1,3 +1,5 @@
+use tollgate_fixtures::Workload;
+
 use crate::{Headers, Observation};
 
 /// A request and its response as a plugin sees them.
@@ -47,6 +49,12 @@ impl Exchange {
         let mut exchange = Self { template: Some(Box::new(template)), ..Self::default() };
         exchange.reset();
         exchange
+    }
+
+    /// The exchange of a workload.
+    pub fn of(workload: &Workload) -> Self {
+        Self::new(&workload.request_headers, &workload.response_headers)
+            .with_bodies(workload.request_body.clone(), workload.response_body.clone())
     }
 
     /// The same exchange with these bodies.

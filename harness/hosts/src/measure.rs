@@ -159,7 +159,7 @@ impl Prepared {
             id: id.clone(),
             checked: plugin.as_ref().is_none_or(|plugin| plugin.workload_checked),
             is_control: host.is_none() && plugin.is_none(),
-            exchange: Exchange::new(&workload.request_headers, &workload.response_headers),
+            exchange: Exchange::of(workload),
             instance: None,
             lifecycle: None,
             failure: None,

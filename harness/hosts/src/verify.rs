@@ -54,7 +54,7 @@ pub(crate) struct Seen {
 }
 
 fn observe(host: &dyn Host, plugin: &Plugin, workload: &Workload) -> Result<Vec<Seen>, Failure> {
-    let mut exchange = Exchange::new(&workload.request_headers, &workload.response_headers);
+    let mut exchange = Exchange::of(workload);
     let mut request = || -> Result<Vec<Seen>, HostError> {
         let compiled = MODULES.with_borrow_mut(|modules| modules.compile(host, plugin))?;
         let mut instance = compiled.module.instantiate(&workload.config())?;

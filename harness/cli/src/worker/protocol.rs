@@ -36,11 +36,21 @@ pub(crate) struct WorkerArm {
     workload: WorkloadRef,
 }
 
-/// A workload of the catalogue, with the configuration that it has here.
+/// A workload of the catalogue, with the configuration and the exchange that it has here.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct WorkloadRef {
     name: String,
     config: Vec<u8>,
+    /// None when it is the catalogue's.
+    exchange: Option<ExchangeRef>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct ExchangeRef {
+    request_headers: Vec<(String, String)>,
+    request_body: Vec<u8>,
+    response_headers: Vec<(String, String)>,
+    response_body: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,8 +88,7 @@ impl From<&Arm> for WorkerArm {
             sha256: plugin.sha256.clone(),
             workload_checked: plugin.workload_checked,
         });
-        let workload = WorkloadRef { name: arm.workload.name.clone(), config: arm.workload.config.clone() };
-        Self { id: arm.id.clone(), plugin, workload }
+        Self { id: arm.id.clone(), plugin, workload: WorkloadRef::from(&arm.workload) }
     }
 }
 
@@ -88,6 +97,25 @@ impl WorkerArm {
     pub(crate) fn load(self) -> anyhow::Result<Arm> {
         let plugin = self.plugin.map(PluginRef::load).transpose()?;
         Ok(Arm { id: self.id, plugin, workload: self.workload.load()? })
+    }
+}
+
+impl From<&Workload> for WorkloadRef {
+    fn from(workload: &Workload) -> Self {
+        let exchange = ExchangeRef::from(workload);
+        let is_own = tollgate_fixtures::workloads().first().is_none_or(|first| exchange != ExchangeRef::from(first));
+        Self { name: workload.name.clone(), config: workload.config.clone(), exchange: is_own.then_some(exchange) }
+    }
+}
+
+impl From<&Workload> for ExchangeRef {
+    fn from(workload: &Workload) -> Self {
+        Self {
+            request_headers: workload.request_headers.clone(),
+            request_body: workload.request_body.clone(),
+            response_headers: workload.response_headers.clone(),
+            response_body: workload.response_body.clone(),
+        }
     }
 }
 
@@ -100,7 +128,13 @@ impl WorkloadRef {
             None => tollgate_fixtures::workloads().first(),
         };
         let workload = workload.context("worker and parent differ; build again")?.clone();
-        Ok(Workload { name: self.name, config: self.config, ..workload })
+        let workload = Workload { name: self.name, config: self.config, ..workload };
+        Ok(match self.exchange {
+            None => workload,
+            Some(ExchangeRef { request_headers, request_body, response_headers, response_body }) => {
+                Workload { request_headers, request_body, response_headers, response_body, ..workload }
+            }
+        })
     }
 }
 

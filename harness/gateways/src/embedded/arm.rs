@@ -42,12 +42,12 @@ impl Served {
         Ok(Self { label, instance, exchange: RefCell::default(), tally })
     }
 
-    /// Answers a request.
-    pub(super) fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    /// Answers a request with that body.
+    pub(super) fn answer(&self, request: &Request<Incoming>, body: &[u8]) -> Response<Full<Bytes>> {
         self.tally.request();
         let mut exchange = self.exchange.borrow_mut();
         // Controls too: this map is the gateway's own, as Envoy has one, and no part of a plugin's price.
-        fill(&mut exchange, request);
+        fill(&mut exchange, request, body);
         let Some(instance) = &self.instance else {
             return self.direct(&exchange);
         };
@@ -83,8 +83,9 @@ impl Served {
     }
 }
 
-fn fill(exchange: &mut Exchange, request: &Request<Incoming>) {
+fn fill(exchange: &mut Exchange, request: &Request<Incoming>, body: &[u8]) {
     exchange.clear();
+    exchange.request_body.extend_from_slice(body);
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let authority = request.headers().get(HOST).map_or(b"".as_slice(), HeaderValue::as_bytes);
     exchange.request.add(":authority", authority);

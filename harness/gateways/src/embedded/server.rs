@@ -1,4 +1,3 @@
-use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -6,8 +5,12 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
@@ -78,6 +81,15 @@ impl Server {
     }
 }
 
+/// Waits for the body, if there is one, and answers. A body that breaks off ends the connection.
+async fn answer(arm: &Served, mut request: Request<Incoming>) -> hyper::Result<Response<Full<Bytes>>> {
+    let body = match request.body().is_end_stream() {
+        true => Bytes::new(),
+        false => request.body_mut().collect().await?.to_bytes(),
+    };
+    Ok(arm.answer(&request, &body))
+}
+
 async fn accept(arm: Rc<Served>, listener: tokio::net::TcpListener) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -88,10 +100,8 @@ async fn accept(arm: Rc<Served>, listener: tokio::net::TcpListener) {
         let _ = stream.set_nodelay(true);
         let arm = arm.clone();
         tokio::task::spawn_local(async move {
-            let service = service_fn(|request| {
-                let response = arm.answer(&request);
-                async move { Ok::<_, Infallible>(response) }
-            });
+            let arm = &*arm;
+            let service = service_fn(|request| answer(arm, request));
             // A client that goes away or sends nonsense ends its own connection only.
             let _ = http1::Builder::new().keep_alive(true).serve_connection(TokioIo::new(stream), service).await;
         });

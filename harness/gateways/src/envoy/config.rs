@@ -77,6 +77,13 @@ fn listener(template: &Value, arm: &Arm, index: usize, port: u16, plugin: Option
     if let (Some(plugin), Some(filters)) = (plugin, manager["http_filters"].as_array_mut()) {
         filters.insert(0, plugin);
     }
+    if !arm.workload.request_body.is_empty()
+        && let Some(filters) = manager["http_filters"].as_array_mut()
+    {
+        // Envoy answers directly as soon as it has the headers, and then closes the connection that a body still comes
+        // on; so the request is waited for, in every arm alike, between the plugin and the router.
+        filters.insert(filters.len() - 1, template["buffer"].clone());
+    }
     let route = at(manager, ROUTE);
     route["direct_response"]["body"]["inline_string"] = json!(BODY);
     let headers = &mut route["response_headers_to_add"];
