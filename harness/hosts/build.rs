@@ -1,10 +1,13 @@
 //! Tells the crate which versions of its dependencies it is linked with, as `WASMTIME_VERSION` and so on: most runtimes
 //! have no way to ask them.
 
+use std::env;
 use std::path::Path;
 
 fn main() {
-    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
+    // Asked for when it runs: a target folder may be shared by several checkouts.
+    let folder = env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the crate is");
+    let lock = Path::new(&folder).join("../../Cargo.lock");
     println!("cargo::rerun-if-changed={}", lock.display());
     let text = std::fs::read_to_string(&lock)
         .unwrap_or_else(|error| panic!("cannot read {}: {error}; build inside the workspace", lock.display()));

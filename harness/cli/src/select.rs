@@ -78,10 +78,19 @@ struct Wanted {
     workloads: Vec<Workload>,
 }
 
+/// The hosts that are taken when none is named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unasked {
+    /// One for each kind of plugin.
+    DefaultHosts,
+    /// All that are built in.
+    EveryHost,
+}
+
 /// Resolves what the command line names.
-pub(crate) fn select(selectors: &Selectors) -> anyhow::Result<Selection> {
+pub(crate) fn select(selectors: &Selectors, unasked: Unasked) -> anyhow::Result<Selection> {
     check_skips(selectors)?;
-    let hosts = hosts(selectors)?;
+    let hosts = hosts(selectors, unasked)?;
     let gateways = gateways(selectors)?;
     let workloads = workloads(selectors)?;
     let mut selection = Selection::default();
@@ -207,16 +216,17 @@ pub(crate) fn is_path(plugin: &str) -> bool {
     plugin.contains(['/', '.'])
 }
 
-fn hosts(selectors: &Selectors) -> anyhow::Result<Vec<&'static dyn Host>> {
+fn hosts(selectors: &Selectors, unasked: Unasked) -> anyhow::Result<Vec<&'static dyn Host>> {
     let all = || tollgate_hosts::HOSTS.iter().map(|host| host.name().to_owned());
     for name in &selectors.hosts {
         known("host", name, all())?;
     }
+    let wanted = |host: &&dyn Host| match selectors.hosts.as_slice() {
+        [] => unasked == Unasked::EveryHost || host.is_default(),
+        named => named.iter().any(|name| name == host.name()),
+    };
     let hosts = tollgate_hosts::HOSTS.iter().copied();
-    Ok(hosts
-        .filter(|host| selectors.hosts.is_empty() || selectors.hosts.iter().any(|name| name == host.name()))
-        .filter(|host| !selectors.skip.iter().any(|name| name == host.name()))
-        .collect())
+    Ok(hosts.filter(wanted).filter(|host| !selectors.skip.iter().any(|name| name == host.name())).collect())
 }
 
 /// `embedded` needs nothing installed and is always there; the named ones come beside it.

@@ -14,6 +14,12 @@ pub trait Host: Sync {
     /// Whether it can run plugins of that kind.
     fn runs(&self, kind: PluginKind) -> bool;
 
+    /// Whether a run measures it unasked: one host for each kind of plugin, so that a run is as long as it says. Proofs,
+    /// tests and benches take all.
+    fn is_default(&self) -> bool {
+        false
+    }
+
     /// Turns an artifact into something to make instances of.
     fn compile(&self, plugin: &Plugin) -> Result<Box<dyn Module>, HostError>;
 

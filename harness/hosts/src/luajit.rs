@@ -50,6 +50,10 @@ impl Host for LuaJit {
         kind == PluginKind::Lua
     }
 
+    fn is_default(&self) -> bool {
+        true
+    }
+
     fn compile(&self, plugin: &Plugin) -> Result<Box<dyn Module>, HostError> {
         if !self.runs(plugin.kind) {
             return Err(HostError::Unsupported { host: self.name(), kind: plugin.kind.name() });

@@ -166,6 +166,21 @@ fn memory_that_a_plugin_may_not_have_is_refused_and_recursion_ends() {
 }
 
 #[test]
+fn a_long_loop_uses_no_stack() {
+    // An interpreter whose steps call one another runs out of it, and takes the process along.
+    let grow = r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (local $left i32)
+        (local.set $left (i32.const 1000000))
+        (loop $more
+            (drop (memory.grow (i32.const 0)))
+            (drop (call $continue (i32.const 9)))
+            (br_if $more (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+        (i32.const 0))"#;
+    for host in wasm_hosts() {
+        assert_eq!(start(host, grow).unwrap().request(&mut exchange()), Ok(Action::Continue));
+    }
+}
+
+#[test]
 fn instances_share_nothing() {
     for host in wasm_hosts() {
         let counts = r#"(global $n (mut i32) (i32.const 0))

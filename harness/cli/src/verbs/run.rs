@@ -12,7 +12,7 @@ use crate::args::RunArgs;
 use crate::measuring::Measuring;
 use crate::progress::Progress;
 use crate::schedule::Schedule;
-use crate::select::select;
+use crate::select::{Unasked, select};
 use crate::status::{self, Status};
 use crate::verbs::summary;
 use crate::{interrupt, plan};
@@ -20,7 +20,7 @@ use crate::{interrupt, plan};
 /// Runs the main job.
 pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
     interrupt::install()?;
-    let selection = select(&options.selectors)?;
+    let selection = select(&options.selectors, Unasked::DefaultHosts)?;
     let schedule = Schedule::of(options.time.into());
     let seed = options.seed.unwrap_or_else(clock_seed);
     fs::create_dir_all(&options.out)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tollgate_record::{CellId, Failure, FailureClass};
 
 use crate::args::{Only, VerifyArgs};
-use crate::select::select;
+use crate::select::{Unasked, select};
 use crate::status::Status;
 use crate::verification::{Verdict, verify};
 use crate::{interrupt, live};
@@ -17,7 +17,7 @@ const LIVE_DURATION: Duration = Duration::from_millis(500);
 /// Verifies in process, and live on the gateways that were named (the embedded one runs what the hosts run).
 pub(crate) fn run(options: &VerifyArgs) -> anyhow::Result<Status> {
     interrupt::install()?;
-    let mut selection = select(&options.selectors)?;
+    let mut selection = select(&options.selectors, Unasked::EveryHost)?;
     let named = &options.selectors.gateways;
     selection.live.retain(|(gateway, _)| {
         options.selectors.only == Some(Only::Live) || named.iter().any(|name| name == gateway.name())

@@ -32,8 +32,9 @@ impl Gateway for Embedded {
     }
 
     fn version(&self, _options: &Options) -> Result<String, GatewayError> {
-        let hosts: Vec<String> =
-            tollgate_hosts::HOSTS.iter().map(|host| format!("{} {}", host.name(), host.version())).collect();
+        // Each kind of plugin runs on the first host that runs it.
+        let hosts = tollgate_hosts::HOSTS.iter().filter(|host| host.is_default());
+        let hosts: Vec<String> = hosts.map(|host| format!("{} {}", host.name(), host.version())).collect();
         Ok(format!("{} ({})", env!("CARGO_PKG_VERSION"), hosts.join(", ")))
     }
 
