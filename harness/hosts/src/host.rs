@@ -1,7 +1,7 @@
 use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
 
-use crate::{Exchange, HostError, luajit, native, wasmtime};
+use crate::{Exchange, HostError, luajit, native, wasmi, wasmtime};
 
 /// What loads a plugin inside our process.
 pub trait Host: Sync {
@@ -55,7 +55,8 @@ pub enum Action {
 }
 
 /// Every host, in the order in which reports show them.
-pub static HOSTS: &[&dyn Host] = &[&native::Native, &luajit::LuaJit::TIMED, &wasmtime::Wasmtime::TIMED];
+pub static HOSTS: &[&dyn Host] =
+    &[&native::Native, &luajit::LuaJit::TIMED, &wasmtime::Wasmtime::TIMED, &wasmi::Wasmi::TIMED];
 
 /// The host of that name.
 pub fn host(name: &str) -> Option<&'static dyn Host> {

@@ -21,6 +21,7 @@ mod observation;
 mod span;
 mod verify;
 mod warm_up;
+mod wasmi;
 mod wasmtime;
 
 pub use error::{HostError, Said};
