@@ -3,6 +3,7 @@
 use tollgate_record::{Mode, Variant};
 
 use crate::estimate::Estimate;
+use crate::headline::unsettled;
 use crate::number::{duration, significant};
 use crate::place::{Place, places};
 use crate::summary::Summary;
@@ -137,11 +138,9 @@ fn judge(published: Published, measured: &[Measured]) -> (Verdict, String) {
     let Some(envoy) = measured.iter().find(|measured| measured.host == "envoy") else {
         let reason = match measured {
             [] => "Not measured in this run.".to_owned(),
-            _ => {
-                "Not measured on Envoy in this run, on which the article's gateway is built; run with --gateway envoy \
-                  to compare."
-                    .to_owned()
-            }
+            _ => "Not measured on Envoy in this run, on which the article's gateway is built; run with \
+                  `--gateway envoy` to compare."
+                .to_owned(),
         };
         return (Verdict::NotComparable, reason);
     };
@@ -199,16 +198,23 @@ fn order(rows: &[ArticleRow]) -> String {
         return String::new();
     }
     let names: Vec<&str> = sorted.iter().map(|(name, _)| *name).collect();
-    let unsettled = sorted.windows(2).any(|pair| pair[0].1.added_ns.overlaps(&pair[1].1.added_ns).unwrap_or(true));
+    let overlapping = sorted.windows(2).any(|pair| pair[0].1.added_ns.overlaps(&pair[1].1.added_ns).unwrap_or(true));
     let spread = most.added_ns.p50 / least.added_ns.p50;
-    let mut text = format!(
-        "The article orders them C++, Golang, Rust and AssemblyScript, all within a factor of 1.1. On {} the order is {}, \
-         within a factor of {}",
-        least.place,
-        names.join(", "),
-        significant(spread),
-    );
-    if unsettled {
+    let said = "The article orders them C++, Golang, Rust and AssemblyScript, all within a factor of 1.1.";
+    if least.host != "envoy" {
+        return format!(
+            "{said} Nothing here was measured on Envoy, on which its gateway is built, so this run neither confirms nor \
+             contradicts that; on {} the order is {}, within a factor of {}.",
+            least.place,
+            names.join(", "),
+            significant(spread),
+        );
+    }
+    let mut text =
+        format!("{said} On envoy the order is {}, within a factor of {}", names.join(", "), significant(spread));
+    if let Some(unsettled) = unsettled(sorted.iter().map(|(_, measured)| &measured.added_ns)) {
+        text.push_str(&format!("; it is {unsettled}"));
+    } else if overlapping {
         text.push_str("; some neighbours' intervals overlap, so the order is not settled everywhere");
     }
     text.push_str(if spread > 1.5 {

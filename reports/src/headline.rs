@@ -3,6 +3,7 @@
 use tollgate_record::{Mode, Placement, Variant};
 
 use crate::estimate::Estimate;
+use crate::facts::{self, SETTLED_STARTS};
 use crate::failures::failures;
 use crate::language;
 use crate::number::{decimals, duration, percent, signed_us, significant, us};
@@ -49,7 +50,11 @@ fn title(place: &Place<'_>) -> String {
         [] => format!("{} no plugin gave a figure", spoken(place)),
         [only] => format!("{} the plugin adds {} to a request", spoken(place), said(only)),
         [least, .., most] => {
-            format!("{} a plugin adds {} to {} to a request", spoken(place), said(least), said(most))
+            let text = format!("{} a plugin adds {} to {} to a request", spoken(place), said(least), said(most));
+            match unsettled(measured.iter().map(|(_, added)| added)) {
+                Some(unsettled) => format!("{text}, {unsettled}"),
+                None => text,
+            }
         }
     }
 }
@@ -93,6 +98,12 @@ fn sentences(place: &Place<'_>) -> Vec<String> {
     sentences
 }
 
+/// That there were too few starts to put figures into an order.
+pub(crate) fn unsettled<'e>(estimates: impl Iterator<Item = &'e Estimate>) -> Option<String> {
+    let fewest = estimates.map(|added| added.starts).min()?;
+    (fewest < SETTLED_STARTS).then(|| format!("not settled at {}", facts::starts(fewest)))
+}
+
 /// Who adds least and most among rows that may be compared, and whether that is settled.
 fn compare(place: &Place<'_>, rows: &[&Row<'_>], how: &str) -> Option<String> {
     let mut sorted: Vec<(&Row<'_>, Estimate)> =
@@ -102,6 +113,15 @@ fn compare(place: &Place<'_>, rows: &[&Row<'_>], how: &str) -> Option<String> {
     let ((least, least_added), (most, most_added)) = (*sorted.first()?, *sorted.last()?);
     if sorted.len() == 1 {
         return Some(format!("{how}, {} adds {}.", name(least), figure(least.cell)));
+    }
+    if let Some(unsettled) = unsettled(sorted.iter().map(|(_, added)| added)) {
+        return Some(format!(
+            "{how}, figures go from {} for {} to {} for {}; their order is {unsettled}.",
+            figure(least.cell),
+            name(least),
+            figure(most.cell),
+            name(most)
+        ));
     }
     let mut text = format!(
         "{how}, {} adds least, {}, and {} most, {}",
@@ -169,7 +189,7 @@ fn noise(place: &Place<'_>) -> String {
 }
 
 fn caveats(summary: &Summary, places: &[Place<'_>]) -> Vec<String> {
-    let mut caveats = Vec::new();
+    let mut caveats: Vec<String> = facts::busy(summary).into_iter().collect();
     let run = &summary.environment;
     if run.interrupted {
         caveats.push("The run was interrupted: what is here is what was finished by then.".to_owned());

@@ -9,6 +9,7 @@ pub mod charts;
 mod csv;
 mod curve;
 mod estimate;
+mod facts;
 mod failures;
 mod headline;
 mod html;

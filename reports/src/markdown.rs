@@ -1,10 +1,12 @@
 //! The answer for a job summary, a pull request or a README.
 
+use crate::facts;
 use crate::failures::{FailureGroup, failures};
 use crate::headline::headline;
 use crate::number::{decimals, significant, us};
-use crate::place::{Place, Row, places};
+use crate::place::{Row, places};
 use crate::summary::Summary;
+use crate::table::sdk_line;
 use crate::text;
 
 /// The figures of a run as GitHub-flavoured Markdown.
@@ -13,6 +15,9 @@ pub fn markdown(summary: &Summary) -> String {
     let mut out = format!("{}.\n", escape(&headline.title));
     if let Some(nearest) = headline.places.first() {
         out.push_str(&format!("\n{}: {}\n", escape(&nearest.place), escape(&nearest.sentences.join(" "))));
+    }
+    for caveat in &headline.caveats {
+        out.push_str(&format!("\n{}\n", escape(caveat)));
     }
     for place in places(summary) {
         out.push_str(&format!("\n### {}, workload {}\n\n", escape(&place.title()), name(place.workload)));
@@ -25,7 +30,10 @@ pub fn markdown(summary: &Summary) -> String {
         if let Some(noise) = place.noise {
             out.push_str(&line(&Row { cell: noise, noop: None, sdk_adds: None }, digits));
         }
-        out.push_str(&sdk_lines(&place));
+        let sdk = sdk_line(&place);
+        if !sdk.is_empty() {
+            out.push_str(&format!("\n{}.\n", escape(&sdk)));
+        }
     }
     let failures = failures(summary);
     if !failures.is_empty() {
@@ -39,10 +47,20 @@ pub fn markdown(summary: &Summary) -> String {
     out.push_str(
         "\nAdded: above control A (no plugin), paired by round, median over starts. A': no plugin again, the noise.\n",
     );
-    for caveat in headline.caveats {
-        out.push_str(&format!("\n{}\n", escape(&caveat)));
-    }
+    out.push_str(&format!("\n{} {}\n", escape(&facts::whereabouts(summary)), escape(&facts::how(summary))));
+    out.push_str(&repeat(&summary.environment.command_line));
     out
+}
+
+/// The command that repeats the run, as a block; its fence is longer than any row of backticks in it.
+fn repeat(words: &[String]) -> String {
+    if words.is_empty() {
+        return String::new();
+    }
+    let command = text::visible(&text::command(words));
+    let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("\nTo repeat it:\n\n{fence}sh\n{command}\n{fence}\n")
 }
 
 fn line(row: &Row<'_>, digits: usize) -> String {
@@ -64,17 +82,6 @@ fn line(row: &Row<'_>, digits: usize) -> String {
         absolute(cell.absolute_ns.and_then(|absolute| absolute.p99)),
     ];
     format!("| {} |\n", fields.join(" | "))
-}
-
-fn sdk_lines(place: &Place<'_>) -> String {
-    let prices: Vec<String> = place
-        .rows
-        .iter()
-        .filter_map(|row| {
-            Some(format!("{} {} µs", name(&row.cell.language), crate::number::signed_us(row.sdk_adds?.p50)))
-        })
-        .collect();
-    if prices.is_empty() { String::new() } else { format!("\nThe SDK adds: {}.\n", prices.join(", ")) }
 }
 
 fn name(name: &str) -> String {

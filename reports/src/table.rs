@@ -2,9 +2,10 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
+use crate::facts;
 use crate::failures::{FailureGroup, failures};
 use crate::headline::headline;
-use crate::number::{decimals, duration, percent, significant, us};
+use crate::number::{decimals, duration, significant, us};
 use crate::place::{Place, Row, places};
 use crate::summary::Summary;
 use crate::text;
@@ -31,6 +32,10 @@ impl Default for TableOptions {
 pub fn table(summary: &Summary, options: TableOptions) -> String {
     let paint = Paint(options.colour);
     let mut lines = Vec::new();
+    if let Some(busy) = facts::busy(summary) {
+        lines.extend(text::wrap(&busy, options.width as usize).into_iter().map(|line| paint.red(&line)));
+        lines.push(String::new());
+    }
     for place in places(summary) {
         lines.push(paint.bold(&text::elide(&title(&place), options.width as usize)));
         draw(&place, options, paint, &mut lines);
@@ -180,7 +185,8 @@ fn content(column: Column, row: &Row<'_>, digits: usize) -> String {
     }
 }
 
-fn sdk_line(place: &Place<'_>) -> String {
+/// What each SDK adds to its language's raw plugin; empty where nothing tells.
+pub(crate) fn sdk_line(place: &Place<'_>) -> String {
     let prices: Vec<String> = place
         .rows
         .iter()
@@ -216,42 +222,11 @@ fn legend(summary: &Summary) -> Vec<String> {
          requests timed one by one, in µs."
             .to_owned(),
     ];
-    let estimates = summary.cells.iter().filter_map(|cell| cell.added_ns);
-    let confidence = estimates
-        .filter_map(|added| added.confidence)
-        .fold(None, |least: Option<f64>, confidence| Some(least.map_or(confidence, |least| least.min(confidence))));
-    let rounds: Vec<u64> =
-        summary.cells.iter().filter(|cell| cell.added_ns.is_some()).map(|cell| cell.rounds).collect();
-    let placement: Vec<String> = run
-        .placement
-        .iter()
-        .map(|(name, placement)| format!("{} {}", text::name(name, 24).replace('_', " "), placement_words(placement)))
-        .collect();
-    let mut how = format!("{} {}", run.starts, if run.starts == 1 { "start" } else { "starts" });
-    if let (Some(least), Some(most)) = (rounds.iter().min(), rounds.iter().max()) {
-        how.push_str(&if least == most { format!(", {least} rounds") } else { format!(", {least} to {most} rounds") });
-    }
-    if let Some(confidence) = confidence {
-        how.push_str(&format!(", intervals of at least {} confidence", percent(confidence)));
-    }
-    if !placement.is_empty() {
-        how.push_str(&format!("; {}", placement.join(", ")));
-    }
-    lines.push(format!("{how}; seed {}.", run.seed));
-    lines.extend(headline(summary).caveats);
+    lines.push(facts::how(summary));
+    let busy = facts::busy(summary);
+    lines.extend(headline(summary).caveats.into_iter().filter(|caveat| Some(caveat) != busy.as_ref()));
     if let Some(clock) = run.machine.clock_ns {
         lines.push(format!("Reading the clock takes {} and is part of p50 and p99.", duration(clock)));
     }
     lines
-}
-
-/// Where the two ends ran, in words.
-pub(crate) fn placement_words(placement: &tollgate_record::Placement) -> String {
-    match placement {
-        tollgate_record::Placement::SameCore { core } => format!("on core {core}"),
-        tollgate_record::Placement::TwoCores { probe, gateway } => {
-            format!("probe on core {probe} and gateway on core {gateway}")
-        }
-        tollgate_record::Placement::Unpinned => "not pinned".to_owned(),
-    }
 }

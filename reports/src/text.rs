@@ -53,6 +53,20 @@ pub(crate) fn escape(text: &str) -> String {
     escaped
 }
 
+/// A command line that a shell reads back as it is.
+pub(crate) fn command(words: &[String]) -> String {
+    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+}
+
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// Words broken into lines of at most so many characters; a word that is longer is cut.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(8);
@@ -92,6 +106,15 @@ mod tests {
         assert_eq!(escape("\"<script>'&"), "&quot;&lt;script&gt;&#39;&amp;");
         assert_eq!(elide("abcdef", 4), "abc…");
         assert_eq!(elide("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn a_shell_reads_the_command_back() {
+        for (word, expected) in
+            [("--seed", "--seed"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("", "''"), ("$x", "'$x'")]
+        {
+            assert_eq!(command(&[word.to_owned(), "x".to_owned()]), format!("{expected} x"));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The answer: one line, what each place says, and its chart.
 
 use crate::charts::bars;
+use crate::facts;
 use crate::number::{date, decimals, percent, us};
 use crate::place::Place;
 use crate::text::escape;
@@ -23,7 +24,7 @@ pub(super) fn head(view: &View<'_>) -> String {
         }
         html.push_str(&format!("<div class=\"caveats\" role=\"note\" aria-label=\"Keep in mind\">{caveats}</div>"));
     }
-    html.push_str(&facts(view));
+    html.push_str(&facts_list(view));
     html
 }
 
@@ -46,23 +47,19 @@ fn prose(sentence: &str) -> String {
     text
 }
 
-fn facts(view: &View<'_>) -> String {
+fn facts_list(view: &View<'_>) -> String {
     let run = &view.summary.environment;
     let machine = &run.machine;
-    let cores = format!("{} {}", machine.cores, if machine.cores == 1 { "core" } else { "cores" });
     let cpu = machine.cpu_model.as_deref().unwrap_or("CPU not known");
-    let estimates = || view.places.iter().flat_map(|place| &place.rows).filter_map(|row| row.cell.added_ns);
-    let confidence = estimates().filter_map(|added| added.confidence).fold(f64::INFINITY, f64::min);
-    let sure = if confidence.is_finite() {
-        format!("{} starts, intervals of {} or more", run.starts, percent(confidence))
-    } else {
-        format!("{} starts, no intervals", run.starts)
+    let sure = match facts::confidence(view.summary) {
+        Some(least) => format!("{}, intervals of {} or more", facts::starts(run.starts), percent(least)),
+        None => format!("{}, no intervals", facts::starts(run.starts)),
     };
     definitions(
         "facts",
         &[
             ("Measured", escape(&date(run.started_unix_ms))),
-            ("On", escape(&format!("{cpu}, {cores}"))),
+            ("On", escape(&format!("{cpu}, {}", facts::cores(machine.cores)))),
             ("How sure", prose(&sure)),
             ("Repeat", format!("seed {}, <a href=\"#{}\">command and method</a>", run.seed, view.id("method"))),
         ],

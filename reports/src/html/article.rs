@@ -35,11 +35,20 @@ fn verdicts(article: &Article) -> String {
                 Cell::Html(format!("{}{}", chip(row.published.language), escape(row.published.name))),
                 Cell::Number(format!("{:.2} ms", row.published.ms)),
                 Cell::Html(format!("<span class=\"nowrap\">{}</span>", row.verdict.words())),
-                Cell::Long(row.sentence.clone()),
+                Cell::LongHtml(options(&escape(&row.sentence))),
             ])
         })
         .collect();
     table("What this run says of each published figure", &["Language", ">published", "verdict", "why"], &rows)
+}
+
+/// What stands between backticks, as code that does not break.
+fn options(escaped: &str) -> String {
+    let mut html = String::new();
+    for (index, part) in escaped.split('`').enumerate() {
+        html.push_str(&if index % 2 == 1 { format!("<code class=\"nowrap\">{part}</code>") } else { part.to_owned() });
+    }
+    html
 }
 
 fn behind(article: &Article) -> String {

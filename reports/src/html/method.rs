@@ -1,11 +1,11 @@
 //! How any number can be followed down to how it was measured, and what went wrong.
 
-use tollgate_record::{Cell as RecordCell, Control, Record, TimeBudget};
+use tollgate_record::{Cell as RecordCell, Control, Mode, PluginKind, Record, TimeBudget};
 
+use crate::facts::placement_words;
 use crate::failures;
 use crate::number::{bytes, date, duration, grouped, significant};
-use crate::table::placement_words;
-use crate::text::{elide, escape, name, visible};
+use crate::text::{command, elide, escape, name, visible};
 
 use super::View;
 use super::parts::{Cell, TableRow, definitions, plugin, table};
@@ -31,15 +31,11 @@ pub(super) fn failures(view: &View<'_>) -> String {
 /// Method, plan, machine, versions and artifacts.
 pub(super) fn body(view: &View<'_>) -> String {
     let record = view.record;
-    let command: Vec<String> = record.command_line.iter().map(|word| shell_word(word)).collect();
     format!(
-        "<p>Each round runs every arm once in random order. A sample is paired with control A’s of the same round, so \
-         that drift and neighbours hit both, and the median over a block of rounds is kept. A start’s estimate is the \
-         median of its blocks; the figure is the median over starts, because a fresh process is what differs. The \
-         interval is exact and assumes no distribution: it inverts the sign test (David and Nagaraja, <cite>Order \
-         Statistics</cite>, 2003, section 7.1).</p>{}<pre><code>{}</code></pre>{}{}{}{}{}{}",
+        "{}{}<pre><code>{}</code></pre>{}{}{}{}{}{}",
+        how(record),
         view.heading("Repeat it"),
-        escape(&command.join(" ")),
+        escape(&command(&record.command_line)),
         plan(record),
         view.heading("Machine"),
         machine(record),
@@ -49,14 +45,52 @@ pub(super) fn body(view: &View<'_>) -> String {
     )
 }
 
-/// A word that a shell reads back as it is.
-fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+/// What was done, and what a figure therefore is and is not.
+fn how(record: &Record) -> String {
+    let mode = |mode: Mode| record.cells.iter().any(|cell| cell.id.mode == mode);
+    let batch = record.plan.requests_per_batch;
+    let mut paragraphs = vec![
+        "Each round runs every arm once in random order. A sample is paired with control A’s of the same round, so that \
+         drift and neighbours hit both, and the median over a block of rounds is kept. A start’s estimate is the median \
+         of its blocks; the figure is the median over starts, because a fresh process is what differs. The interval is \
+         exact and assumes no distribution: it inverts the sign test (David and Nagaraja, <cite>Order \
+         Statistics</cite>, 2003, section 7.1). Percentiles are those of all starts’ requests in one heap, without an \
+         interval."
+            .to_owned(),
+    ];
+    if mode(Mode::InProcess) {
+        paragraphs.push(format!(
+            "<b>In process</b> a sample is a batch of {batch} requests, so <i>added</i> is a median of means: rare pauses \
+             such as garbage collection are in it, spread over their batch. Rounds are dropped at first while medians \
+             still move, for up to a quarter of the time."
+        ));
     }
+    if mode(Mode::Live) {
+        paragraphs.push(
+            "<b>Live</b> a sample is one request, so <i>added</i> is a median of single differences: pauses rarer than \
+             every other request are not in it, they are in the percentiles. It is another statistic than that in \
+             process, and the two must not be subtracted. Each timed request follows an untimed one to the same arm, so \
+             caches are warm with the plugin’s own data; otherwise the figure would depend on who else is in the run. \
+             Rounds are dropped at first while medians still move, for up to a third of the time."
+                .to_owned(),
+        );
+        paragraphs.push(
+            "That plugins did their work live is shown by canary requests, which carry a header that the workload \
+             removes, and by the gateway’s own counters. For Wasm on Envoy these count the requests that got past the \
+             plugin, which fails closed: a broken plugin lets none through. What each cell has to show for itself is in \
+             the table of artifacts."
+                .to_owned(),
+        );
+    }
+    if record.cells.iter().any(|cell| cell.kind == Some(PluginKind::Native)) {
+        paragraphs.push(
+            "<b>native</b> is the same workload in Rust without any boundary, its strings built anew for each request. It \
+             is no lower bound: plugins whose strings are constants (<i>boundary</i>) or interned by a just-in-time \
+             compiler (Lua) skip that and can be below it."
+                .to_owned(),
+        );
+    }
+    paragraphs.iter().map(|paragraph| format!("<p>{paragraph}</p>")).collect()
 }
 
 fn plan(record: &Record) -> String {
@@ -192,18 +226,4 @@ fn artifacts(record: &Record) -> String {
     }
     let columns = ["Plugin", ">size", "SHA-256", "toolchain", "SDK", "shown to do its work by"];
     table("What was measured, byte for byte", &columns, &rows)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shell_reads_the_command_back() {
-        for (word, expected) in
-            [("--seed", "--seed"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("", "''"), ("$x", "'$x'")]
-        {
-            assert_eq!(shell_word(word), expected);
-        }
-    }
 }

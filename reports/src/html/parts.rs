@@ -30,6 +30,8 @@ pub(super) enum Cell {
     Main(String),
     /// Text that may be long and may break anywhere.
     Long(String),
+    /// The same, already escaped.
+    LongHtml(String),
     /// Already escaped.
     Html(String),
 }
@@ -76,6 +78,7 @@ fn row(row: &TableRow) -> String {
             Cell::Number(text) => (" class=\"n\"", minus(&escape(text))),
             Cell::Main(text) => (" class=\"n strong\"", minus(&escape(text))),
             Cell::Long(text) => (" class=\"break\"", escape(text)),
+            Cell::LongHtml(html) => (" class=\"break\"", html.clone()),
             Cell::Html(html) => ("", html.clone()),
         };
         text.push_str(&match index {

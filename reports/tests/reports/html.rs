@@ -115,6 +115,12 @@ fn the_report_has_all_its_parts() {
     {
         assert!(page.contains(text) || page.replace('\u{a0}', " ").contains(text), "no {text}");
     }
+    let method = &page[page.find("<section id=\"method\"").expect("the method")..];
+    for said in
+        ["a median of means", "a median of single differences", "untimed one", "a quarter", "a third", "fails closed"]
+    {
+        assert!(method.contains(said), "the method does not say {said}");
+    }
     assert_eq!(
         page.matches("class=\"chart\"").count(),
         3 + 3 + 1,

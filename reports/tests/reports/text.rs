@@ -248,6 +248,15 @@ fn what_is_not_settled_is_not_claimed() {
         let caveats = headline(&summarize(&record(&Make { starts, requests: 50, ..Make::default() }))).caveats;
         assert!(caveats.iter().any(|caveat| caveat.contains(expected)), "{starts} starts: {caveats:?}");
     }
+    for starts in [1, 2, 5] {
+        let words = headline(&summarize(&record(&Make { starts, requests: 50, ..Make::default() })));
+        let expected = format!("not settled at {starts} start");
+        let sentences: Vec<&String> = words.places.iter().flat_map(|place| &place.sentences[..2]).collect();
+        for text in sentences.into_iter().chain([&words.title]) {
+            assert!(text.contains(&expected) && !text.contains("adds least"), "{text}");
+            assert!(!text.contains("cannot be told from"), "{text}");
+        }
+    }
 
     set(&mut close, "embedded", "A'", |cell| {
         for series in &mut cell.series {
@@ -293,8 +302,73 @@ fn the_article_is_judged_on_envoy_only_and_within_reason() {
     let without = article(&summarize(&record(&Make { requests: 20, envoy: false, ..Make::default() })));
     for row in without.expect("measured elsewhere").rows {
         assert_eq!(row.verdict, Verdict::NotComparable);
-        assert!(row.sentence.contains("--gateway envoy"), "{}", row.sentence);
+        assert!(row.sentence.contains("`--gateway envoy`"), "{}", row.sentence);
     }
+}
+
+#[test]
+fn without_envoy_the_order_of_the_article_is_not_judged() {
+    for (envoy, judged) in [(true, true), (false, false)] {
+        let summary = summarize(&record(&Make { requests: 20, envoy, ..Make::default() }));
+        let order = article(&summary).expect("its languages are measured").order;
+        assert_eq!(order.contains("not what is seen here"), judged, "{order}");
+        assert_eq!(order.contains("neither confirms nor contradicts"), !judged, "{order}");
+    }
+}
+
+#[test]
+fn a_busy_machine_is_said_first() {
+    let cases: [(Option<f64>, Option<f64>, &[&str]); 5] = [
+        (Some(1.0), Some(0.01), &[]),
+        (None, None, &[]),
+        (Some(1.01), None, &["load 1.01 on 2 cores"]),
+        (Some(0.2), Some(0.023), &["2.3 % of CPU time stolen"]),
+        (Some(4.0), Some(0.5), &["load 4.00", "50 % of CPU time stolen"]),
+    ];
+    let usual = record(&Make { requests: 20, ..Make::default() });
+    for (load, steal, expected) in cases {
+        let mut busy = usual.clone();
+        busy.environment.load_average = load.map(|load| [load, 0.0, 0.0]);
+        busy.environment.steal_share = steal;
+        let summary = summarize(&busy);
+        let caveats = headline(&summary).caveats;
+        let said = caveats.iter().filter(|caveat| caveat.starts_with("The machine was busy: ")).count();
+        assert_eq!(said, usize::from(!expected.is_empty()), "{caveats:?}");
+        let text = table(&summary, TableOptions { width: 200, colour: false });
+        assert_eq!(text.matches("The machine was busy").count(), said, "once: {text}");
+        for wanted in expected {
+            assert!(caveats[0].contains(wanted), "{caveats:?}");
+            assert!(text.lines().next().expect("a line").contains(wanted), "at the head: {text}");
+        }
+    }
+}
+
+#[test]
+fn markdown_says_how_to_repeat_the_run_and_on_what_it_was_made() {
+    let text = markdown(&usual());
+    assert!(text.contains("\n```sh\ntollgate run --gateway envoy --seed 42\n```\n"), "{text}");
+    let line = text.lines().find(|line| line.starts_with("Measured ")).expect("a line of facts");
+    for fact in [
+        "UTC",
+        "Xeon",
+        "2 cores",
+        "wasmtime 48.0.8",
+        "envoy 1.40.0",
+        "tollgate 0.1.0",
+        "6 starts",
+        "96.9 % confidence",
+        "envoy probe on core 0 and gateway on core 1",
+        "seed 42",
+    ] {
+        assert!(line.contains(fact), "no {fact} in {line}");
+    }
+    let sdk = text.lines().find(|line| line.starts_with("The SDK adds: Rust ")).expect("the SDKs' price");
+    assert!(sdk.matches("\\[").count() >= 3, "each with its interval: {sdk}");
+
+    let mut fenced = record(&Make { requests: 20, ..Make::default() });
+    fenced.command_line = ["tollgate", "run", "a\n````\n# b"].map(str::to_owned).to_vec();
+    let text = markdown(&summarize(&fenced));
+    assert!(text.contains("\n`````sh\ntollgate run 'a\\n````\\n# b'\n`````\n"), "nothing ends the block early: {text}");
 }
 
 fn find<'a>(record: &'a Record, host: &str, plugin: &str) -> &'a tollgate_record::Cell {
