@@ -43,6 +43,9 @@ fn the_list_names_everything_there_is() {
     for name in tollgate_hosts::HOSTS.iter().map(|host| host.name()) {
         assert!(text.contains(name), "{name} is missing: {text}");
     }
+    for (name, way) in tollgate_hosts::ABSENT_HOSTS {
+        assert!(text.contains(name) && text.contains(way), "{name} is missing: {text}");
+    }
     for name in tollgate_gateways::GATEWAYS.iter().map(|gateway| gateway.name()) {
         assert!(text.contains(name), "{name} is missing: {text}");
     }

@@ -55,8 +55,29 @@ pub enum Action {
 }
 
 /// Every host, in the order in which reports show them.
-pub static HOSTS: &[&dyn Host] =
-    &[&native::Native, &luajit::LuaJit::TIMED, &wasmtime::Wasmtime::TIMED, &wasmi::Wasmi::TIMED];
+pub static HOSTS: &[&dyn Host] = &[
+    &native::Native,
+    &luajit::LuaJit::TIMED,
+    &wasmtime::Wasmtime::CRANELIFT,
+    #[cfg(feature = "winch")]
+    &wasmtime::Wasmtime::WINCH,
+    #[cfg(feature = "pulley")]
+    &wasmtime::Wasmtime::PULLEY,
+    &wasmi::Wasmi::TIMED,
+];
+
+/// Hosts that are not in this build, each with the way to get it, or why there is none.
+pub static ABSENT_HOSTS: &[(&str, &str)] = &[
+    #[cfg(not(feature = "winch"))]
+    ("wasmtime-winch", "build with `--features winch`"),
+    #[cfg(not(feature = "pulley"))]
+    ("wasmtime-pulley", "build with `--features pulley`"),
+    (
+        "wamr",
+        "no host yet: of registries only crates.io has it, as C sources of an old release in wamr-sys 0.1.1 (wants cmake \
+         and libclang); Debian and npm have nothing, PyPI a development build that sends to GitHub",
+    ),
+];
 
 /// The host of that name.
 pub fn host(name: &str) -> Option<&'static dyn Host> {

@@ -27,7 +27,7 @@ mod wasmtime;
 pub use error::{HostError, Said};
 pub use exchange::{Exchange, LocalResponse};
 pub use headers::Headers;
-pub use host::{Action, HOSTS, Host, Instance, Module, host, host_for};
+pub use host::{ABSENT_HOSTS, Action, HOSTS, Host, Instance, Module, host, host_for};
 pub use inspect::{Import, Inspection, LuaInspection, Memory, Section, Standing, Start, WasmInspection, inspect};
 pub use measure::{Arm, Bench, Lifecycle};
 pub use observation::Observation;

@@ -1,4 +1,4 @@
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
@@ -13,22 +13,62 @@ use crate::abi::{
 };
 use crate::{Host, HostError, Instance, Module, Said};
 
-/// Runs Proxy-Wasm plugins on wasmtime, compiled by cranelift.
+/// Runs Proxy-Wasm plugins on wasmtime.
 #[derive(Debug)]
 pub(crate) struct Wasmtime {
+    code: Code,
     /// Whether fuel is counted: it stops endless loops, and slows the guest down.
     metered: bool,
 }
 
 impl Wasmtime {
-    /// As it is measured: no fuel, no epochs.
-    pub(crate) const TIMED: Self = Self { metered: false };
-    const METERED: Self = Self { metered: true };
+    // As they are measured: no fuel, no epochs.
+    /// Compiled by the optimising compiler.
+    pub(crate) const CRANELIFT: Self = Self { code: Code::Cranelift, metered: false };
+    /// Compiled in one pass.
+    #[cfg(feature = "winch")]
+    pub(crate) const WINCH: Self = Self { code: Code::Winch, metered: false };
+    /// Interpreted.
+    #[cfg(feature = "pulley")]
+    pub(crate) const PULLEY: Self = Self { code: Code::Pulley, metered: false };
 
     fn runtime(&self) -> &'static Runtime {
-        static TIMED: LazyLock<Runtime> = LazyLock::new(|| Runtime::new(false));
-        static METERED: LazyLock<Runtime> = LazyLock::new(|| Runtime::new(true));
-        if self.metered { &METERED } else { &TIMED }
+        static TIMED: [OnceLock<Runtime>; Code::COUNT] = [const { OnceLock::new() }; Code::COUNT];
+        static METERED: [OnceLock<Runtime>; Code::COUNT] = [const { OnceLock::new() }; Code::COUNT];
+        let runtimes = if self.metered { &METERED } else { &TIMED };
+        runtimes[self.code as usize].get_or_init(|| Runtime::new(self.code, self.metered))
+    }
+}
+
+/// What makes code of a plugin, and runs it.
+#[derive(Debug, Clone, Copy)]
+enum Code {
+    Cranelift,
+    #[cfg(feature = "winch")]
+    Winch,
+    /// Cranelift's code for a machine that does not exist, interpreted.
+    #[cfg(feature = "pulley")]
+    Pulley,
+}
+
+impl Code {
+    const COUNT: usize = 3;
+
+    fn config(self) -> Config {
+        #[cfg_attr(not(any(feature = "winch", feature = "pulley")), expect(unused_mut, reason = "changed by variants"))]
+        let mut config = Config::new();
+        match self {
+            Self::Cranelift => {}
+            #[cfg(feature = "winch")]
+            Self::Winch => {
+                config.strategy(wasmtime::Strategy::Winch);
+            }
+            #[cfg(feature = "pulley")]
+            Self::Pulley => {
+                config.target("pulley64").expect("wasmtime knows its own interpreter");
+            }
+        }
+        config
     }
 }
 
@@ -38,8 +78,8 @@ struct Runtime {
 }
 
 impl Runtime {
-    fn new(metered: bool) -> Self {
-        let mut config = Config::new();
+    fn new(code: Code, metered: bool) -> Self {
+        let mut config = code.config();
         // Names of frames help nobody who has no sources, and taking them makes a trap slow.
         config.wasm_backtrace_max_frames(None).consume_fuel(metered);
         let engine = Engine::new(&config).expect("the configuration is fixed, and tests run with it");
@@ -51,7 +91,13 @@ impl Runtime {
 
 impl Host for Wasmtime {
     fn name(&self) -> &'static str {
-        "wasmtime"
+        match self.code {
+            Code::Cranelift => "wasmtime",
+            #[cfg(feature = "winch")]
+            Code::Winch => "wasmtime-winch",
+            #[cfg(feature = "pulley")]
+            Code::Pulley => "wasmtime-pulley",
+        }
     }
 
     fn version(&self) -> String {
@@ -63,7 +109,7 @@ impl Host for Wasmtime {
     }
 
     fn is_default(&self) -> bool {
-        true
+        matches!(self.code, Code::Cranelift)
     }
 
     fn compile(&self, plugin: &Plugin) -> Result<Box<dyn Module>, HostError> {
@@ -84,7 +130,18 @@ impl Host for Wasmtime {
     }
 
     fn metered(&self) -> Option<&'static dyn Host> {
-        (!self.metered).then_some(&Self::METERED)
+        const CRANELIFT: &Wasmtime = &Wasmtime { metered: true, ..Wasmtime::CRANELIFT };
+        #[cfg(feature = "winch")]
+        const WINCH: &Wasmtime = &Wasmtime { metered: true, ..Wasmtime::WINCH };
+        #[cfg(feature = "pulley")]
+        const PULLEY: &Wasmtime = &Wasmtime { metered: true, ..Wasmtime::PULLEY };
+        (!self.metered).then_some(match self.code {
+            Code::Cranelift => CRANELIFT,
+            #[cfg(feature = "winch")]
+            Code::Winch => WINCH,
+            #[cfg(feature = "pulley")]
+            Code::Pulley => PULLEY,
+        })
     }
 }
 

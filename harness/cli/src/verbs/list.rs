@@ -21,6 +21,9 @@ pub(crate) fn run() -> anyhow::Result<Status> {
     for host in tollgate_hosts::HOSTS {
         writeln!(text, "  {:<20}{}", host.name(), host.version())?;
     }
+    for (name, way) in tollgate_hosts::ABSENT_HOSTS {
+        writeln!(text, "  {name:<20}not in this build: {way}")?;
+    }
     text.push_str("\ngateways (live)\n");
     for gateway in tollgate_gateways::GATEWAYS {
         match gateway.version(&Options::default()) {
