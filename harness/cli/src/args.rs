@@ -73,7 +73,7 @@ pub(crate) struct Selectors {
     #[arg(long, value_name = "PATH")]
     pub(crate) envoy: Option<PathBuf>,
     /// First port of a gateway's listeners, one per arm (default: any free ones)
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) base_port: Option<u16>,
 }
 

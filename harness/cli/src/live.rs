@@ -1,13 +1,18 @@
-//! One start of a gateway with all its arms.
+//! One start of a gateway with all its arms, in a worker process: its fresh memory layout is part of the replicate, and
+//! a plugin that hangs is ended with its process.
 
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tollgate_gateways::{Gateway, Measured, Options};
-use tollgate_record::{CellId, Collector};
+use tollgate_record::{CellId, Failure, FailureClass};
 
 use crate::args::Selectors;
 use crate::select::Arm;
+use crate::worker::{Job, Message, WorkerArm, WorkerEnd, run_job};
+
+/// How long a worker may say nothing: Envoy may take a minute to become ready, and each arm of a gateway that hangs is
+/// waited for.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// What one start is to do.
 #[derive(Debug, Clone, Copy)]
@@ -16,42 +21,88 @@ pub(crate) struct Start {
     pub(crate) seed: u64,
     pub(crate) duration: Duration,
     pub(crate) rounds_per_block: u32,
+    /// Where the gateway's worker and the probe are pinned.
+    pub(crate) core: Option<u32>,
 }
 
-/// The gateway's options of the command line; `core` is where its worker is pinned.
-pub(crate) fn options(selectors: &Selectors, core: Option<u32>) -> Options {
-    Options { envoy: selectors.envoy.clone(), base_port: selectors.base_port, gateway_core: core, ..Options::default() }
+/// The gateway's options of the command line.
+pub(crate) fn options(selectors: &Selectors) -> Options {
+    Options { envoy: selectors.envoy.clone(), base_port: selectors.base_port, ..Options::default() }
 }
 
-/// Starts the gateway, measures all arms and stops it. A gateway that does not start is a failure of each arm.
+/// Starts the gateway, measures all arms and stops it. When a plugin takes the gateway down with it, its failure is
+/// kept and the start is made again without it. What an interrupt left undone is not in the result.
 pub(crate) fn measure(
     gateway: &dyn Gateway,
     arms: &[Arm],
-    options: &Options,
+    selectors: &Selectors,
     start: Start,
-    progress: &mut dyn FnMut(&CellId, &Collector) -> ControlFlow<()>,
-) -> Vec<Measured> {
-    let gateway_arms: Vec<tollgate_gateways::Arm> = arms
-        .iter()
-        .map(|arm| tollgate_gateways::Arm {
-            id: arm.id.clone(),
-            plugin: arm.plugin.clone(),
-            workload: arm.workload.clone(),
-        })
-        .collect();
-    match gateway.start(&gateway_arms, options) {
-        Ok(mut running) => tollgate_gateways::measure(
-            running.as_mut(),
-            &gateway_arms,
-            start.number,
-            start.seed,
-            start.duration,
-            start.rounds_per_block,
-            progress,
-        ),
-        Err(error) => {
-            let failure = error.into_failure();
-            arms.iter().map(|arm| Measured::failed(&arm.id, failure.clone())).collect()
+    progress: &mut dyn FnMut(&CellId, Option<f64>),
+) -> anyhow::Result<Vec<Measured>> {
+    let mut left = arms.to_vec();
+    let mut outcomes = Vec::new();
+    loop {
+        let measured = measure_once(gateway, &left, selectors, start, progress)?;
+        let is_control = |cell: &CellId| left.iter().any(|arm| &arm.id == cell && arm.plugin.is_none());
+        let control_failed = measured.iter().any(|arm| is_control(&arm.cell) && arm.proof.is_err());
+        let (culprits, others): (Vec<_>, Vec<_>) = measured.into_iter().partition(is_culprit);
+        if culprits.is_empty() || !control_failed {
+            outcomes.extend(culprits.into_iter().chain(others));
+            return Ok(outcomes);
+        }
+        left.retain(|arm| culprits.iter().all(|culprit| culprit.cell != arm.id));
+        outcomes.extend(culprits);
+        if left.iter().all(|arm| arm.plugin.is_none()) {
+            return Ok(outcomes);
         }
     }
+}
+
+fn is_culprit(measured: &Measured) -> bool {
+    matches!(&measured.proof, Err(failure) if failure.class == FailureClass::Plugin)
+}
+
+fn measure_once(
+    gateway: &dyn Gateway,
+    arms: &[Arm],
+    selectors: &Selectors,
+    start: Start,
+    progress: &mut dyn FnMut(&CellId, Option<f64>),
+) -> anyhow::Result<Vec<Measured>> {
+    let job = Job::Live {
+        arms: arms.iter().map(WorkerArm::from).collect(),
+        gateway: gateway.name().to_owned(),
+        start: start.number,
+        seed: start.seed,
+        duration_ms: start.duration.as_millis() as u64,
+        rounds_per_block: start.rounds_per_block,
+        envoy: selectors.envoy.clone(),
+        base_port: selectors.base_port,
+        core: start.core,
+    };
+    let mut outcomes: Vec<Measured> = Vec::new();
+    let end = run_job(&job, SILENCE, &mut |message| {
+        match message {
+            Message::Live { cell, series, proof } => outcomes.push(Measured { cell, series, proof }),
+            Message::Failed { cell, failure } => outcomes.push(Measured::failed(&cell, failure)),
+            Message::Progress { cell, added_ns } => progress(&cell, added_ns),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let failure = match end {
+        Ok(()) | Err(WorkerEnd::Interrupted) => return Ok(outcomes),
+        Err(WorkerEnd::Silent { .. }) => {
+            format!("nothing was heard of {} for {} s; run again with fewer plugins", gateway.name(), SILENCE.as_secs())
+        }
+        Err(WorkerEnd::Died { how, .. }) => {
+            format!("the process that measures {} ended ({how}); run again with fewer plugins", gateway.name())
+        }
+    };
+    for arm in arms {
+        if outcomes.iter().all(|outcome| outcome.cell != arm.id) {
+            outcomes.push(Measured::failed(&arm.id, Failure::environment("measure", failure.clone())));
+        }
+    }
+    Ok(outcomes)
 }

@@ -5,6 +5,7 @@ mod interrupt;
 mod live;
 mod machine;
 mod measuring;
+mod out;
 mod plan;
 mod progress;
 mod schedule;

@@ -2,7 +2,6 @@
 //! the journal at once. Places take turns within a start, so that a slow drift of the machine hits all of them.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tollgate_gateways::{Gateway, Measured};
@@ -41,7 +40,7 @@ impl<'a> Measuring<'a> {
         self.verify(selection)?;
         for start in 0..self.schedule.starts {
             if selection.measure_in_process && !interrupt::requested() {
-                self.in_process(start, &selection.in_process)?;
+                self.in_process(start, selection)?;
             }
             for (place, (gateway, arms)) in selection.live.iter().enumerate() {
                 if !interrupt::requested() {
@@ -82,21 +81,26 @@ impl<'a> Measuring<'a> {
                 self.journal.append(Entry::Proof { cell: cell.clone(), proof })?;
                 Ok(())
             }
-            Verdict::Failed(failure) => {
-                // What does the wrong work in process is not let loose on a gateway, where a hang would take all arms.
-                let same = |arm: &&Arm| arm.id.plugin == cell.plugin && arm.id.workload == cell.workload;
-                for arm in selection.live.iter().flat_map(|(_, arms)| arms).filter(same) {
-                    let message = format!("not taken to a gateway: on {} it {}", cell.host, failure.message);
-                    self.fail(arm.id.clone(), Failure { message, ..failure.clone() })?;
-                }
-                self.fail(cell.clone(), failure)
-            }
+            Verdict::Failed(failure) => self.fail_in_process(cell, failure, selection),
         })?;
         Ok(())
     }
 
+    /// What is wrong in process is not let loose on a gateway, where a hang would take all arms.
+    fn fail_in_process(&mut self, cell: &CellId, failure: Failure, selection: &Selection) -> anyhow::Result<()> {
+        let same = |arm: &&Arm| arm.id.plugin == cell.plugin && arm.id.workload == cell.workload;
+        if failure.class == FailureClass::Plugin {
+            for arm in selection.live.iter().flat_map(|(_, arms)| arms).filter(same) {
+                let message = format!("not taken to a gateway: on {} it {}", cell.host, failure.message);
+                self.fail(arm.id.clone(), Failure { message, ..failure.clone() })?;
+            }
+        }
+        self.fail(cell.clone(), failure)
+    }
+
     /// One fresh process with all arms. An arm that hangs or crashes it is taken out and the process started again.
-    fn in_process(&mut self, start: u32, arms: &[Arm]) -> anyhow::Result<()> {
+    fn in_process(&mut self, start: u32, selection: &Selection) -> anyhow::Result<()> {
+        let arms = &selection.in_process;
         self.progress.stage(format!("process {}/{}", start + 1, self.schedule.starts));
         let core = self.core(IN_PROCESS);
         loop {
@@ -113,20 +117,22 @@ impl<'a> Measuring<'a> {
                 requests_per_batch: self.schedule.requests_per_batch,
                 core,
             };
-            let end = run_job(&job, ARM_LIMIT, &mut |message| self.hear(start, message))?;
+            let end = run_job(&job, ARM_LIMIT, &mut |message| self.hear(start, message, selection))?;
             let Err(end) = end else { break };
             let Some((cell, failure)) = culprit("measure", &end) else { return Ok(()) };
-            let cell = cell.unwrap_or_else(|| left[0].id.clone());
-            self.fail(cell, failure)?;
+            // Without a culprit, or with a control as one, the next process would end in the same way.
+            let culprit = cell.filter(|cell| arms.iter().any(|arm| &arm.id == cell && arm.plugin.is_some()));
+            let Some(cell) = culprit else { anyhow::bail!("a worker process {}", failure.message) };
+            self.fail_in_process(&cell, failure, selection)?;
         }
         self.pass(self.schedule.in_process);
         Ok(())
     }
 
-    fn hear(&mut self, start: u32, message: Message) -> anyhow::Result<()> {
+    fn hear(&mut self, start: u32, message: Message, selection: &Selection) -> anyhow::Result<()> {
         match message {
             Message::Series { cell, series } => self.journal.append(Entry::Series { cell, series })?,
-            Message::Failed { cell, failure } => self.fail(cell, failure)?,
+            Message::Failed { cell, failure } => self.fail_in_process(&cell, failure, selection)?,
             Message::Progress { cell, added_ns } => self.progress.arm(&cell, added_ns),
             Message::Doing(cell) => self.progress.arm(&cell, None),
             Message::Lifecycle { cell, compile_ns, instantiate_ns, first_request_ns } => {
@@ -139,7 +145,7 @@ impl<'a> Measuring<'a> {
                     self.phase(&cell, phase, Series::of_values(start, &[value_ns]))?;
                 }
             }
-            Message::Verified { .. } | Message::Done => {}
+            Message::At(_) | Message::Verified { .. } | Message::Live { .. } | Message::Done => {}
         }
         Ok(())
     }
@@ -167,19 +173,16 @@ impl<'a> Measuring<'a> {
             return Ok(());
         }
         self.progress.stage(format!("{} {}/{}", gateway.name(), start + 1, self.schedule.starts));
-        let options = live::options(self.selectors, self.core(gateway.name()));
         let plan = live::Start {
             number: start,
             seed: self.seed(start, place),
             duration: self.schedule.live,
             rounds_per_block: self.schedule.rounds_per_block,
+            core: self.core(gateway.name()),
         };
         let progress = &self.progress;
-        let index = |cell: &CellId| left.iter().position(|arm| &arm.id == cell);
-        let results = live::measure(gateway, &left, &options, plan, &mut |cell, collector| {
-            progress.arm(cell, index(cell).and_then(|arm| collector.latest_added_ns(arm)));
-            if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+        let results =
+            live::measure(gateway, &left, self.selectors, plan, &mut |cell, added_ns| progress.arm(cell, added_ns))?;
         for Measured { cell, series, proof } in results {
             // Of an arm that failed, too: what was finished before stays in the record.
             if let Some(series) = series {

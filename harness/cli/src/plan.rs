@@ -22,7 +22,7 @@ pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule
     }
     for (gateway, _) in &selection.live {
         // A gateway that cannot say its version becomes a failure row when it is started.
-        if let Ok(version) = gateway.version(&live::options(&options.selectors, None)) {
+        if let Ok(version) = gateway.version(&live::options(&options.selectors)) {
             versions.insert(gateway.name().to_owned(), version);
         }
     }

@@ -157,6 +157,9 @@ fn wanted(selectors: &Selectors, workloads: &[Workload], selection: &mut Selecti
         .filter(|plugin| !selectors.skip.contains(&plugin.name))
         .map(|plugin| Wanted { plugin: plugin.clone(), workloads: workloads.to_vec() })
         .collect();
+    if paths.is_empty() && selectors.config.is_some() {
+        return Err(usage("--config is for plugins given by path; add --plugin ./PATH, or leave --config out"));
+    }
     let config = match &selectors.config {
         Some(file) => Some(
             std::fs::read(file)
@@ -164,7 +167,14 @@ fn wanted(selectors: &Selectors, workloads: &[Workload], selection: &mut Selecti
         ),
         None => None,
     };
+    let mut seen = Vec::new();
     for path in paths {
+        // Named twice, it would be measured as one cell with twice the starts.
+        let same = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+        if seen.contains(&same) {
+            continue;
+        }
+        seen.push(same);
         match tollgate_fixtures::load(Path::new(path)) {
             Ok(mut plugin) => {
                 plugin.workload_checked = !selectors.workloads.is_empty();

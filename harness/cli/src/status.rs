@@ -44,10 +44,13 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
 
 /// The status of an error that ended the program.
 pub(crate) fn of_error(error: &anyhow::Error) -> Status {
-    if error.is::<UsageError>() || error.is::<tollgate_record::RecordError>() {
-        return Status::Usage;
+    use tollgate_record::RecordError::{Locked, Write};
+    match error.downcast_ref() {
+        // What was named cannot be read, or is no record.
+        Some(record) if !matches!(record, Write { .. } | Locked { .. }) => Status::Usage,
+        None if error.is::<UsageError>() => Status::Usage,
+        _ => Status::Environment,
     }
-    Status::Environment
 }
 
 /// The status of a finished run: a wrong plugin outweighs a failing environment, for it is what the user can mend.

@@ -38,8 +38,8 @@ pub(crate) fn verify(arms: &[Arm], on: &mut dyn FnMut(&CellId, Verdict) -> anyho
         match culprit("verify", &end) {
             None => return Ok(false),
             Some((cell, failure)) => {
-                // Without a culprit the next worker would end in the same way: blame the first that is left.
-                let cell = cell.unwrap_or_else(|| left[0].id.clone());
+                // Without a culprit the next worker would end in the same way.
+                let Some(cell) = cell else { anyhow::bail!("a worker process {}", failure.message) };
                 left.retain(|arm| arm.id != cell);
                 on(&cell, Verdict::Failed(failure))?;
             }

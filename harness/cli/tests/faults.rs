@@ -56,6 +56,99 @@ fn broken_plugins_are_rows_and_the_others_are_measured() {
     native_was_measured(&record, Mode::Live);
 }
 
+/// A script that is the workload's own, with `instead` put in front of it.
+fn changed_lua(folder: &Path, name: &str, instead: &str) -> String {
+    let lua = tollgate_fixtures::plugin("lua").unwrap();
+    let source = String::from_utf8(lua.bytes.to_vec()).unwrap();
+    let body = "local headers = handle:headers()";
+    assert_eq!(source.matches(body).count(), 1);
+    let path = folder.join(format!("{name}.lua"));
+    let changed = source.replace(body, &format!("{body}\n{instead}"));
+    std::fs::write(&path, format!("local seen = 0\n{changed}")).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Errors by plugin, mode and workload.
+fn failed(record: &Record) -> Vec<String> {
+    let cells = record.cells.iter().filter(|cell| cell.error.is_some());
+    cells.map(|cell| format!("{} {:?}", cell.id.plugin, cell.id.mode)).collect()
+}
+
+#[test]
+fn a_plugin_that_stops_working_once_it_is_verified_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let lazy = changed_lua(folder.path(), "lazy", "seen = seen + 1; if seen > 50 then return end");
+    let (status, record, stderr) = short_run(folder.path(), &["--workload", "headers", "--plugin", &lazy]);
+    assert_eq!(status, 5, "{stderr}");
+    assert_eq!(failed(&record), ["lazy InProcess", "lazy Live"], "{stderr}");
+    native_was_measured(&record, Mode::InProcess);
+    native_was_measured(&record, Mode::Live);
+}
+
+#[test]
+fn a_plugin_that_hangs_late_is_the_only_one_to_blame() {
+    let folder = tempfile::tempdir().unwrap();
+    let late = changed_lua(folder.path(), "late", "seen = seen + 1; while seen > 2000 do end");
+    let (status, record, stderr) = short_run(folder.path(), &["--workload", "headers", "--plugin", &late]);
+    assert_eq!(status, 5, "{stderr}");
+    assert_eq!(failed(&record), ["late InProcess", "late Live"], "{stderr}");
+    native_was_measured(&record, Mode::InProcess);
+    native_was_measured(&record, Mode::Live);
+}
+
+#[test]
+fn a_plugin_that_hangs_on_a_gateway_only_takes_nobody_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let looping = "while headers:get('fake_key_0') == 'canary' do end";
+    let canary = changed_lua(folder.path(), "on-canary", looping);
+    // Held to no workload: with the lookup of the canary it does one operation more.
+    let (status, record, stderr) = short_run(folder.path(), &["--only", "live", "--plugin", &canary]);
+    assert_eq!(status, 5, "{stderr}");
+    assert_eq!(failed(&record), ["on-canary Live"], "{stderr}");
+    native_was_measured(&record, Mode::Live);
+}
+
+#[test]
+fn a_plugin_file_that_is_gone_is_nobody_elses_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = changed_lua(folder.path(), "gone", "");
+    let out = folder.path().join("out");
+    let mut args = vec!["run", "--time", "quick", "--quiet", "--plugin", "native", "--plugin", &path];
+    args.extend(["--out", out.to_str().unwrap()]);
+    let run = tollgate().args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut run = Started(run.unwrap());
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !std::fs::read_to_string(out.join("journal.jsonl")).unwrap_or_default().contains("\"proof\"") {
+        assert!(Instant::now() < deadline, "the run did not get to verifying");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::fs::remove_file(&path).unwrap();
+    run.0.wait().unwrap();
+    let record = Record::read(&out.join("record.json")).unwrap();
+    assert!(failed(&record).iter().all(|failed| failed.starts_with("gone ")), "{:?}", failed(&record));
+    native_was_measured(&record, Mode::InProcess);
+}
+
+#[test]
+fn a_run_into_the_folder_of_another_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_run, _) = started(folder.path());
+    let output = run(&["run", "--time", "quick", "--plugin", "native", "--out", folder.path().to_str().unwrap()]);
+    assert_eq!(status(&output), 1, "{}", stderr(&output));
+    assert!(stderr(&output).contains("another run"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    for verb in ["list", "--help"] {
+        let mut child = tollgate().arg(verb).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(!stderr(&output).contains("panicked"), "{verb}: {}", stderr(&output));
+        assert_eq!(status(&output), 0, "{verb}: {}", stderr(&output));
+    }
+}
+
 #[test]
 fn a_missing_envoy_is_a_row_with_the_command_that_gets_it() {
     let folder = tempfile::tempdir().unwrap();

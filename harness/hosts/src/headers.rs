@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::fmt;
 
 use crate::key::Key;
@@ -19,6 +20,8 @@ pub struct Headers {
     live: usize,
     /// Length of their names and values in bytes.
     live_bytes: usize,
+    /// Lookups and changes so far, whatever became of the fields.
+    operations: Cell<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,12 +69,24 @@ impl Headers {
         self.live_bytes
     }
 
+    /// How often a field was added, replaced, got or removed in the life of this map; [`Headers::copy_from`] and
+    /// [`Headers::clear`] do not start it anew. It shows that a plugin did its work while nobody traced it.
+    pub fn operations(&self) -> u64 {
+        self.operations.get()
+    }
+
+    #[inline]
+    fn count(&self) {
+        self.operations.set(self.operations.get() + 1);
+    }
+
     /// Appends a field, whether or not there is one of that name.
     ///
     /// # Panics
     /// When the map would hold more than 4 GiB: whoever takes fields from outside limits them first.
     #[inline]
     pub fn add(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        self.count();
         let name = name.as_ref();
         self.append(&Key::new(name), name, value.as_ref());
     }
@@ -82,6 +97,7 @@ impl Headers {
     /// As [`Headers::add`].
     #[inline]
     pub fn replace(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        self.count();
         let (name, value) = (name.as_ref(), value.as_ref());
         let key = Key::new(name);
         match self.find(&key, name, self.chain(&key)) {
@@ -103,6 +119,7 @@ impl Headers {
 
     /// The value of that name when there is one: `Some(None)` says that there are several.
     pub(crate) fn get_only(&self, name: &[u8]) -> Option<Option<&[u8]>> {
+        self.count();
         let key = Key::new(name);
         let field = &self.fields[self.find(&key, name, self.chain(&key))?];
         let is_only = self.find(&key, name, field.next).is_none();
@@ -129,6 +146,7 @@ impl Headers {
     /// Takes away every field of that name; says how many there were.
     #[inline]
     pub fn remove(&mut self, name: impl AsRef<[u8]>) -> usize {
+        self.count();
         let name = name.as_ref();
         self.remove_after(None, &Key::new(name), name)
     }
@@ -172,6 +190,7 @@ impl Headers {
     /// Where the first value of that name lies, for a caller who has to let go of the map before he reads it.
     #[inline]
     pub(crate) fn value_span(&self, name: &[u8]) -> Option<Span> {
+        self.count();
         let key = Key::new(name);
         Some(self.fields[self.find(&key, name, self.chain(&key))?].value)
     }
@@ -306,13 +325,22 @@ impl Headers {
 
     #[cold]
     fn compact(&mut self) {
+        let operations = self.operations.get();
         *self = self.iter().collect();
+        self.operations.set(operations);
     }
 }
 
 impl Default for Headers {
     fn default() -> Self {
-        Self { chains: Box::new([END; Key::TAGS]), fields: Vec::new(), bytes: Vec::new(), live: 0, live_bytes: 0 }
+        Self {
+            chains: Box::new([END; Key::TAGS]),
+            fields: Vec::new(),
+            bytes: Vec::new(),
+            live: 0,
+            live_bytes: 0,
+            operations: Cell::new(0),
+        }
     }
 }
 

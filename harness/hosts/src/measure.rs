@@ -1,6 +1,8 @@
 use std::fmt;
 use std::hint::black_box;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tollgate_fixtures::{Plugin, Workload};
@@ -43,6 +45,7 @@ pub struct Lifecycle {
 /// Arms that are ready to be measured, each with an instance of its own.
 pub struct Bench {
     arms: Vec<Prepared>,
+    at_work: Arc<AtomicUsize>,
 }
 
 impl fmt::Debug for Bench {
@@ -53,8 +56,8 @@ impl fmt::Debug for Bench {
 
 struct Prepared {
     id: CellId,
-    /// Held to its workload's effects.
-    checked: bool,
+    /// Held to its workload's effects: so many operations on the request's headers in each request.
+    expected_operations: Option<u64>,
     is_control: bool,
     exchange: Exchange,
     /// None for a control.
@@ -82,7 +85,7 @@ impl Bench {
             progress(&arms[index].id);
             prepared[index] = Some(Prepared::new(&arms[index], &mut modules));
         }
-        Self { arms: prepared.into_iter().flatten().collect() }
+        Self { arms: prepared.into_iter().flatten().collect(), at_work: Arc::default() }
     }
 
     /// How long an arm, by its place in [`Bench::prepare`], took to come to life; none for a control and an arm that
@@ -94,6 +97,12 @@ impl Bench {
     /// Why an arm, by its place in [`Bench::prepare`], will not be measured.
     pub fn failure(&self, arm: usize) -> Option<&Failure> {
         self.arms.get(arm)?.failure.as_ref()
+    }
+
+    /// The arm, by its place in [`Bench::prepare`], that [`Bench::run`] has at work: to be watched from another thread,
+    /// for an arm that never comes back.
+    pub fn at_work(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.at_work)
     }
 
     /// Measures all arms for about `duration`: rounds in which each arm, in random order, handles one batch of requests
@@ -123,6 +132,7 @@ impl Bench {
         while begin.elapsed() < duration && !broken_off {
             random.shuffle(&mut order);
             for &index in &order {
+                self.at_work.store(index, Ordering::Relaxed);
                 samples[index] = self.arms[index].batch(requests_per_batch);
                 self.arms[index].single_requests(|latency_ns| {
                     if warm_up.is_over() {
@@ -157,7 +167,10 @@ impl Prepared {
         let Arm { id, host, plugin, workload } = arm;
         let mut prepared = Self {
             id: id.clone(),
-            checked: plugin.as_ref().is_none_or(|plugin| plugin.workload_checked),
+            expected_operations: match plugin {
+                None => Some(0),
+                Some(plugin) => plugin.workload_checked.then(|| workload.expected_trace().len() as u64),
+            },
             is_control: host.is_none() && plugin.is_none(),
             exchange: Exchange::of(workload),
             instance: None,
@@ -193,7 +206,7 @@ impl Prepared {
         // The proof belongs to the very instance that will be timed.
         let seen =
             observed_request(instance.as_mut(), &mut self.exchange, workload).map_err(HostError::into_failure)?;
-        if self.checked {
+        if self.expected_operations.is_some() {
             check(&seen, &workload.expected_trace(), workload, 1)?;
         }
         self.lifecycle = Some(Lifecycle { compile_ns, instantiate_ns, first_request_ns });
@@ -211,22 +224,39 @@ impl Prepared {
         if self.failure.is_some() {
             return None;
         }
+        let operations = self.exchange.request.operations();
         let begin = Instant::now();
         let outcome = self.requests(requests);
         let batch_ns = elapsed_ns(begin);
         // The clock has stopped: see whether the work was done.
-        if let Err(error) = outcome {
-            self.fail(error.into_failure());
-            return None;
+        match outcome.map_err(HostError::into_failure).and_then(|()| self.see_the_work(operations, requests)) {
+            Ok(()) => Some(batch_ns),
+            Err(failure) => {
+                self.fail(failure);
+                None
+            }
         }
-        if self.checked && !self.exchange.is_as_new() {
+    }
+
+    /// Whether so many requests, since the map had seen so many operations, each did the expected number of them and
+    /// left the headers as they were. A plugin that stops working when nobody traces it is found here.
+    fn see_the_work(&self, operations: u64, requests: u64) -> Result<(), Failure> {
+        let Some(expected) = self.expected_operations else { return Ok(()) };
+        let seen = self.exchange.request.operations() - operations;
+        if seen != expected * requests {
+            let message = format!(
+                "did {seen} operations on the headers in {requests} timed requests and not {}: it does other work than \
+                 when it was verified",
+                expected * requests
+            );
+            return Err(Failure::plugin(STAGE, message));
+        }
+        if !self.exchange.is_as_new() {
             let Exchange { request, .. } = &self.exchange;
-            let message =
-                format!("a timed request left other headers than it found: {request:?}; run `tollgate verify`");
-            self.fail(Failure::plugin(STAGE, message));
-            return None;
+            let message = format!("a timed request left other headers than it found: {request:?}");
+            return Err(Failure::plugin(STAGE, message));
         }
-        Some(batch_ns)
+        Ok(())
     }
 
     /// What is timed. A control has everything but the plugin.
@@ -255,12 +285,8 @@ impl Prepared {
             if self.failure.is_some() {
                 return;
             }
-            let begin = Instant::now();
-            let outcome = self.requests(1);
-            let latency_ns = elapsed_ns(begin);
-            match outcome {
-                Ok(()) => record(latency_ns),
-                Err(error) => self.fail(error.into_failure()),
+            if let Some(latency_ns) = self.batch(1) {
+                record(latency_ns);
             }
         }
     }

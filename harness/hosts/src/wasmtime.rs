@@ -1,10 +1,12 @@
+use std::ptr::with_exposed_provenance_mut;
+use std::slice;
 use std::sync::OnceLock;
 
 use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
 use wasmtime::{
-    Caller, Config, Engine, Error, ExternType, InstancePre, Linker, Memory, Store, StoreLimits, StoreLimitsBuilder,
-    Trap, TypedFunc, WasmParams, WasmResults,
+    Caller, Config, Engine, Error, ExternType, InstancePre, Linker, Memory, ResourceLimiter, Store, StoreLimits,
+    StoreLimitsBuilder, Trap, TypedFunc, WasmParams, WasmResults,
 };
 
 use crate::abi::{
@@ -154,14 +156,15 @@ struct Compiled {
 
 impl Module for Compiled {
     fn instantiate(&self, config: &[u8]) -> Result<Box<dyn Instance>, HostError> {
+        let limits = StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).table_elements(TABLE_ELEMENTS).build();
         let data = Data {
             state: State::new(self.version, &self.plugin, config),
             memory: None,
             allocator: None,
-            limits: StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).table_elements(TABLE_ELEMENTS).build(),
+            growth: Growth { view: None, limits },
         };
         let mut store = Store::new(self.linked.module().engine(), data);
-        store.limiter(|data| &mut data.limits);
+        store.limiter(|data| &mut data.growth);
         if self.metered {
             store.set_fuel(FUEL).expect("this engine counts fuel");
         }
@@ -195,7 +198,50 @@ struct Data {
     memory: Option<Memory>,
     /// Taken out while it runs: so it is not cloned, and a guest cannot enter it twice.
     allocator: Option<TypedFunc<u32, u32>>,
+    growth: Growth,
+}
+
+/// Watches over the growing of memories and tables.
+struct Growth {
+    /// Where the guest's memory lies, as long as that holds: asking the store again costs as much as a whole host call.
+    view: Option<View>,
     limits: StoreLimits,
+}
+
+/// A guest's memory: the address of its first byte (exposed), and its length in bytes.
+#[derive(Clone, Copy)]
+struct View {
+    address: usize,
+    length: usize,
+}
+
+/// The limits, and the one way to learn that a memory grows: before it does, the limiter is asked.
+impl ResourceLimiter for Growth {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, Error> {
+        self.view = None;
+        self.limits.memory_growing(current, desired, maximum)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool, Error> {
+        self.limits.table_growing(current, desired, maximum)
+    }
+}
+
+/// Asks the store, the first time and after a memory has grown.
+#[cold]
+fn look_up<'a>(guest: &'a mut Caller<'_, Data>) -> (&'a mut [u8], &'a mut State) {
+    let known = guest.data().memory;
+    // The start section calls before the instance is there to be asked.
+    let exported = |guest: &mut Caller<'_, Data>| guest.get_export("memory").and_then(|export| export.into_memory());
+    let Some(memory) = known.or_else(|| exported(guest)) else {
+        return (&mut [], &mut guest.data_mut().state);
+    };
+    let (bytes, data) = memory.data_and_store_mut(guest);
+    if known.is_some() {
+        let address = bytes.as_mut_ptr().expose_provenance();
+        data.growth.view = Some(View { address, length: bytes.len() });
+    }
+    (bytes, &mut data.state)
 }
 
 impl Guest for Caller<'_, Data> {
@@ -203,16 +249,13 @@ impl Guest for Caller<'_, Data> {
 
     #[inline]
     fn parts(&mut self) -> (&mut [u8], &mut State) {
-        let memory = match self.data().memory {
-            Some(memory) => memory,
-            // The start section calls before the instance is there to be asked.
-            None => match self.get_export("memory").and_then(|export| export.into_memory()) {
-                Some(memory) => memory,
-                None => return (&mut [], &mut self.data_mut().state),
-            },
-        };
-        let (bytes, data) = memory.data_and_store_mut(self);
-        (bytes, &mut data.state)
+        let Some(View { address, length }) = self.data().growth.view else { return look_up(self) };
+        // SAFETY: the store gave these bytes out as a slice. They lie there until the memory grows, for it never
+        // shrinks and lives as long as the store, which this caller borrows; and growing takes the view away first
+        // (`memory_growing`). Nobody else holds a reference to them: `data_and_store_mut` is called in `look_up`
+        // only, and the guest cannot run while the caller is borrowed, as it is for as long as the slice lives.
+        let bytes = unsafe { slice::from_raw_parts_mut(with_exposed_provenance_mut::<u8>(address), length) };
+        (bytes, &mut self.data_mut().state)
     }
 
     #[inline]

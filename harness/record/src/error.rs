@@ -3,16 +3,30 @@ use std::path::PathBuf;
 /// Why a record could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The file could not be opened, read or written.
-    #[error("cannot access {path}: {source}; check the path and its permissions")]
-    Io {
+    /// The file could not be read.
+    #[error("cannot read {path}; check the path and its permissions")]
+    Read {
         /// The file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
+    /// The file could not be written.
+    #[error("cannot write {path}; make room or choose another folder with --out")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another run writes into the same folder.
+    #[error("another run is writing {path}; wait for it, or choose another folder with --out")]
+    Locked {
+        /// The journal of that run.
+        path: PathBuf,
+    },
     /// The file is no record, or a damaged one.
-    #[error("{path} is not a Tollgate record or is damaged: {source}; write it again with `tollgate run --out DIR`")]
+    #[error("{path} is not a Tollgate record or is damaged; write it again with `tollgate run --out DIR`")]
     Parse {
         /// The file.
         path: PathBuf,

@@ -18,7 +18,7 @@ impl Record {
         let record = if path.extension().is_some_and(|extension| extension == "jsonl") {
             Journal::read(path)?
         } else {
-            let text = fs::read(path).map_err(|source| RecordError::Io { path: path.to_owned(), source })?;
+            let text = fs::read(path).map_err(|source| RecordError::Read { path: path.to_owned(), source })?;
             let parse = |source| RecordError::Parse { path: path.to_owned(), source };
             let head: Head = serde_json::from_slice(&text).map_err(parse)?;
             check_schema(path, &head.schema)?;
@@ -28,25 +28,30 @@ impl Record {
         Ok(record)
     }
 
-    /// Writes the record so that a crash leaves either the old file or the new one, never half of one.
+    /// Writes the record with [`write_atomically`].
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
-        let io = |source| RecordError::Io { path: path.to_owned(), source };
         let text = serde_json::to_vec(self).map_err(|source| RecordError::Parse { path: path.to_owned(), source })?;
-        let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
-        let mut file = File::create(&temporary).map_err(io)?;
-        let written = file.write_all(&text).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
-        if written.is_err() {
-            // Nothing to do if this fails too: the first error is the one to report.
-            let _ = fs::remove_file(&temporary);
-        }
-        written.map_err(io)?;
-        // The rename itself is durable only once the folder is synced; some file systems refuse that, and the
-        // record is whole either way.
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            let _ = File::open(folder).and_then(|folder| folder.sync_all());
-        }
-        Ok(())
+        write_atomically(path, &text)
     }
+}
+
+/// Writes a file so that a crash or a full disk leaves either the old one or the new one, never half of one.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
+    let write = |source| RecordError::Write { path: path.to_owned(), source };
+    let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
+    let mut file = File::create(&temporary).map_err(write)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // Nothing to do if this fails too: the first error is the one to report.
+        let _ = fs::remove_file(&temporary);
+    }
+    written.map_err(write)?;
+    // The rename itself is durable only once the folder is synced; some file systems refuse that, and the file is
+    // whole either way.
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+    Ok(())
 }
 
 fn check_schema(path: &Path, found: &str) -> Result<(), RecordError> {

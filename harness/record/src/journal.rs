@@ -1,4 +1,4 @@
-use std::fs::File;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
@@ -62,12 +62,25 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Starts a journal at `path`, replacing what was there.
-    pub fn create(path: &Path, begin: Record) -> Result<Self, RecordError> {
-        let file = File::create(path).map_err(|source| RecordError::Io { path: path.to_owned(), source })?;
+    /// Starts a journal at `path` and keeps it locked. The journal of a run that was killed is all that there is of
+    /// that run: it is moved aside, to the name that is returned.
+    pub fn create(path: &Path, begin: Record) -> Result<(Self, Option<PathBuf>), RecordError> {
+        let write = |source| RecordError::Write { path: path.to_owned(), source };
+        let open = || OpenOptions::new().create(true).append(true).open(path).map_err(write);
+        let mut file = open()?;
+        lock(path, &file)?;
+        let mut aside = None;
+        if file.metadata().map_err(write)?.len() > 0 {
+            let name = format!("journal-before-{}.jsonl", begin.started_unix_ms);
+            let other = path.with_file_name(name);
+            fs::rename(path, &other).map_err(write)?;
+            file = open()?;
+            lock(path, &file)?;
+            aside = Some(other);
+        }
         let mut journal = Self { path: path.to_owned(), file, record: begin.clone() };
         journal.write(&Entry::Begin(Box::new(begin)))?;
-        Ok(journal)
+        Ok((journal, aside))
     }
 
     /// Appends an entry and flushes it.
@@ -85,7 +98,7 @@ impl Journal {
     /// Reads what a journal adds up to. A last line that was cut off by a kill is left out; without an `End` the
     /// record says that it was interrupted.
     pub fn read(path: &Path) -> Result<Record, RecordError> {
-        let io = |source| RecordError::Io { path: path.to_owned(), source };
+        let io = |source| RecordError::Read { path: path.to_owned(), source };
         let mut lines = BufReader::new(File::open(path).map_err(io)?).lines().peekable();
         let mut record = None;
         while let Some(line) = lines.next() {
@@ -111,7 +124,15 @@ impl Journal {
         self.file
             .write_all(&line)
             .and_then(|()| self.file.flush())
-            .map_err(|source| RecordError::Io { path: self.path.clone(), source })
+            .map_err(|source| RecordError::Write { path: self.path.clone(), source })
+    }
+}
+
+/// A journal belongs to one run. File systems without locks are taken as they are.
+fn lock(path: &Path, file: &File) -> Result<(), RecordError> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(RecordError::Locked { path: path.to_owned() }),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
@@ -125,7 +146,11 @@ fn apply(record: &mut Record, entry: Entry) {
         },
         Entry::Series { cell, series } => {
             if let Some(index) = cell_of(record, &cell) {
-                record.cells[index].series.push(series);
+                let known = &mut record.cells[index].series;
+                // A start is one replicate, however often it had to be begun.
+                if known.iter().all(|other| other.start != series.start) {
+                    known.push(series);
+                }
             }
         }
         Entry::Counters { cell, counters } => {

@@ -24,6 +24,7 @@ pub use counters::Counters;
 pub use environment::{Environment, Placement};
 pub use error::RecordError;
 pub use failure::{Failure, FailureClass};
+pub use file::write_atomically;
 pub use histogram::Histogram;
 pub use journal::{Entry, Journal};
 pub use plan::{Plan, TimeBudget};

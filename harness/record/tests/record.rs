@@ -78,7 +78,7 @@ fn entries() -> Vec<Entry> {
 #[test]
 fn a_record_comes_back_as_it_was_written() {
     let folder = tempfile::tempdir().unwrap();
-    let mut journal = Journal::create(&folder.path().join("journal.jsonl"), begin()).unwrap();
+    let mut journal = Journal::create(&folder.path().join("journal.jsonl"), begin()).unwrap().0;
     for entry in entries() {
         journal.append(entry).unwrap();
     }
@@ -98,7 +98,7 @@ fn a_record_comes_back_as_it_was_written() {
 fn a_journal_cut_off_anywhere_keeps_what_was_finished() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.jsonl");
-    let mut journal = Journal::create(&path, begin()).unwrap();
+    let mut journal = Journal::create(&path, begin()).unwrap().0;
     for entry in entries() {
         journal.append(entry).unwrap();
     }
@@ -121,6 +121,34 @@ fn a_journal_cut_off_anywhere_keeps_what_was_finished() {
 }
 
 #[test]
+fn a_journal_belongs_to_one_run_and_an_old_one_is_moved_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let (first, aside) = Journal::create(&path, begin()).unwrap();
+    assert_eq!(aside, None);
+    let second = Journal::create(&path, begin());
+    assert!(matches!(second, Err(RecordError::Locked { .. })), "{second:?}");
+    // As when it was killed: the lock goes with the process.
+    drop(first);
+    let (_third, aside) = Journal::create(&path, begin()).unwrap();
+    assert!(
+        Journal::read(&aside.expect("it was moved")).unwrap().interrupted,
+        "what the killed run had is still there"
+    );
+}
+
+#[test]
+fn a_start_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::create(&folder.path().join("journal.jsonl"), begin()).unwrap().0;
+    journal.append(Entry::Cell(Box::new(cell("go-raw")))).unwrap();
+    for _ in 0..2 {
+        journal.append(Entry::Series { cell: id("go-raw"), series: Series::of_values(0, &[1]) }).unwrap();
+    }
+    assert_eq!(journal.record().cells[0].series.len(), 1);
+}
+
+#[test]
 fn damaged_foreign_and_future_files_are_refused_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("record.json");
@@ -140,7 +168,7 @@ fn damaged_foreign_and_future_files_are_refused_with_a_remedy() {
         let message = Record::read(&path).expect_err(text).to_string();
         assert!(message.contains(expected) && message.contains(';'), "{message}");
     }
-    assert!(matches!(Record::read(&folder.path().join("none.json")), Err(RecordError::Io { .. })));
+    assert!(matches!(Record::read(&folder.path().join("none.json")), Err(RecordError::Read { .. })));
 }
 
 proptest! {

@@ -8,7 +8,7 @@ pub(crate) fn run(options: &InstallArgs) -> anyhow::Result<Status> {
     match options.what {
         Installable::Envoy => {
             let path = tollgate_gateways::install_envoy()?;
-            println!("{}", path.display());
+            crate::out::line(&path.display().to_string());
             eprintln!("installed; try: tollgate run --gateway envoy");
         }
     }

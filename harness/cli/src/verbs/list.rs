@@ -35,6 +35,6 @@ pub(crate) fn run() -> anyhow::Result<Status> {
     for workload in tollgate_fixtures::workloads() {
         writeln!(text, "  {:<20}{}", workload.name, workload.description)?;
     }
-    print!("{text}");
+    crate::out::line(text.trim_end());
     Ok(Status::Pass)
 }

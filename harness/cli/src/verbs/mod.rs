@@ -13,7 +13,7 @@ use crate::status::Status;
 
 /// `tollgate` alone: what to do first.
 pub(crate) fn first_steps() -> anyhow::Result<Status> {
-    println!(
+    crate::out::line(
         "tollgate tells what a gateway plugin costs each request.
 
   tollgate run                   measure all plugins here (about two minutes), write a report
@@ -22,7 +22,7 @@ pub(crate) fn first_steps() -> anyhow::Result<Status> {
   tollgate run --plugin ./my.wasm --config my.json
                                  your own plugin beside the others
   tollgate list                  what is here, what is missing and how to get it
-  tollgate --help                everything else"
+  tollgate --help                everything else",
     );
     Ok(Status::Pass)
 }

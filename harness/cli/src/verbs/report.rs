@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::Context as _;
-use tollgate_record::Record;
+use tollgate_record::{Record, write_atomically};
 
 use crate::args::ReportArgs;
 use crate::status::{Status, usage};
@@ -21,7 +21,7 @@ pub(crate) fn run(options: &ReportArgs) -> anyhow::Result<Status> {
         }
         None => (&options.out, tollgate_reports::html(&records)),
     };
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    write_atomically(path, text.as_bytes())?;
     eprintln!("wrote {}", path.display());
     Ok(Status::Pass)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use tollgate_record::{Journal, Record};
+use tollgate_record::{Journal, Record, write_atomically};
 use tollgate_reports::summarize;
 
 use crate::args::RunArgs;
@@ -30,22 +30,39 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
     let planned = (schedule.in_process + schedule.live * selection.live.len() as u32) * schedule.starts;
     let progress = Progress::new(planned, options.quiet);
     let journal_path = options.out.join("journal.jsonl");
-    let journal = Journal::create(&journal_path, begin)?;
+    let (journal, aside) = Journal::create(&journal_path, begin)?;
+    if let Some(aside) = aside {
+        progress.note(&format!("the journal of a run that was killed is now {}", aside.display()));
+    }
     let (record, took) = Measuring::new(journal, progress, schedule, &options.selectors).run(&selection)?;
-    write(&options.out, &record)?;
-    // The record holds all that the journal did.
-    fs::remove_file(&journal_path).with_context(|| format!("cannot remove {}", journal_path.display()))?;
-
+    if record.interrupted && record.cells.iter().all(|cell| cell.series.is_empty()) {
+        // Nothing to keep, and there may be a good record of an earlier run.
+        remove(&journal_path)?;
+        eprintln!("interrupted before anything was finished; nothing is written");
+        return Ok(Status::Interrupted);
+    }
+    // What was measured is shown whatever becomes of the files; the journal stays until the record is safe.
+    let written = write(&options.out, &record).and_then(|()| remove(&journal_path));
     summary::print(&summarize(&record), options.format);
+    written?;
     say_where(&options.out, took, &record);
     Ok(status::of_record(&record))
 }
 
 fn write(out: &Path, record: &Record) -> anyhow::Result<()> {
     record.write(&out.join("record.json"))?;
-    let report = out.join("report.html");
-    fs::write(&report, tollgate_reports::html(std::slice::from_ref(record)))
-        .with_context(|| format!("cannot write {}", report.display()))
+    write_atomically(&out.join("report.html"), tollgate_reports::html(std::slice::from_ref(record)).as_bytes())?;
+    Ok(())
+}
+
+/// Removes a file; that it is gone already is fine.
+fn remove(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn say_where(out: &Path, took: Duration, record: &Record) {

@@ -20,7 +20,7 @@ pub(crate) fn print(summary: &Summary, format: Format) {
         Format::Csv => tollgate_reports::csv(summary),
         Format::Markdown => tollgate_reports::markdown(summary),
     };
-    println!("{}", text.trim_end());
+    crate::out::line(text.trim_end());
 }
 
 /// Width of the terminal; 80 when stdout is none.

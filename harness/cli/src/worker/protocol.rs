@@ -26,6 +26,18 @@ pub(crate) enum Job {
         /// Core to run on once everything is compiled.
         core: Option<u32>,
     },
+    /// One start of a gateway with all arms: the probe is in the worker, and so is the embedded gateway.
+    Live {
+        arms: Vec<WorkerArm>,
+        gateway: String,
+        start: u32,
+        seed: u64,
+        duration_ms: u64,
+        rounds_per_block: u32,
+        envoy: Option<PathBuf>,
+        base_port: Option<u16>,
+        core: Option<u32>,
+    },
 }
 
 /// An arm, without its bytes: the worker has the same catalogue, and reads other plugins from their path.
@@ -70,12 +82,16 @@ pub(crate) enum Message {
     Verified { cell: CellId, counters: Counters, proof: String },
     /// The cell failed; the others go on.
     Failed { cell: CellId, failure: Failure },
+    /// While rounds run: the arm that is at work now, however long it takes. No sign of life.
+    At(CellId),
     /// How long a fresh instance took, in nanoseconds.
     Lifecycle { cell: CellId, compile_ns: u64, instantiate_ns: u64, first_request_ns: u64 },
     /// Sign of life while rounds run, with the latest added latency in nanoseconds per request.
     Progress { cell: CellId, added_ns: Option<f64> },
     /// What was measured of the cell.
     Series { cell: CellId, series: Series },
+    /// What came of the cell on a gateway: what was measured, and its proof or why there is none.
+    Live { cell: CellId, series: Option<Series>, proof: Result<String, Failure> },
     /// The job is done.
     Done,
 }

@@ -2,11 +2,14 @@
 
 use std::io::{BufRead, Write};
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use tollgate_gateways::{Measured, Options};
 use tollgate_hosts::{Bench, Host};
-use tollgate_record::{CellId, Collector};
+use tollgate_record::{CellId, Collector, Failure};
 
 use super::protocol::{Job, Message, WorkerArm};
 use crate::select::Arm;
@@ -27,6 +30,7 @@ pub(crate) fn serve() -> anyhow::Result<()> {
     match job {
         Job::Verify { arms } => verify(arms)?,
         Job::Measure { .. } => measure(job)?,
+        Job::Live { .. } => live(job)?,
     }
     say(&Message::Done)
 }
@@ -35,7 +39,13 @@ fn verify(arms: Vec<WorkerArm>) -> anyhow::Result<()> {
     for arm in arms {
         let cell = arm.id.clone();
         say(&Message::Doing(cell.clone()))?;
-        let arm = arm.load()?;
+        let arm = match arm.load() {
+            Ok(arm) => arm,
+            Err(error) => {
+                say(&Message::Failed { cell, failure: unloadable(&error) })?;
+                continue;
+            }
+        };
         let (Some(host), Some(plugin)) = (host_of(&arm), &arm.plugin) else { continue };
         say(&match tollgate_hosts::verify(host, plugin, &arm.workload) {
             Ok(verified) => Message::Verified { cell, counters: verified.counters, proof: verified.proof },
@@ -49,7 +59,7 @@ fn measure(job: Job) -> anyhow::Result<()> {
     let Job::Measure { arms, start, seed, duration_ms, rounds_per_block, requests_per_batch, core } = job else {
         unreachable!("called for this job only")
     };
-    let arms = arms.into_iter().map(|arm| arm.load().map(host_arm)).collect::<anyhow::Result<Vec<_>>>()?;
+    let arms: Vec<tollgate_hosts::Arm> = loaded(arms)?.into_iter().map(host_arm).collect();
     let ids: Vec<CellId> = arms.iter().map(|arm| arm.id.clone()).collect();
     // `prepare` shuffles the arms, so that none always gets the same place in memory; from our seed, to be repeatable.
     fastrand::seed(seed);
@@ -69,16 +79,8 @@ fn measure(job: Job) -> anyhow::Result<()> {
         // allowed the parent has recorded so.
         let _ = tollgate_gateways::pin_current_thread(core);
     }
-    let mut last = Instant::now();
-    let mut progress = |cell: &CellId, collector: &Collector| {
-        if last.elapsed() > PROGRESS_EVERY {
-            last = Instant::now();
-            let arm = ids.iter().position(|id| id == cell);
-            let added_ns = arm.and_then(|arm| collector.latest_added_ns(arm));
-            let _ = say(&Message::Progress { cell: cell.clone(), added_ns });
-        }
-        ControlFlow::Continue(())
-    };
+    tell_who_is_at_work(ids.clone(), bench.at_work());
+    let mut progress = progress(ids);
     let duration = Duration::from_millis(duration_ms);
     for (cell, result) in bench.run(start, seed, duration, rounds_per_block, requests_per_batch, &mut progress) {
         say(&match result {
@@ -87,6 +89,80 @@ fn measure(job: Job) -> anyhow::Result<()> {
         })?;
     }
     Ok(())
+}
+
+fn live(job: Job) -> anyhow::Result<()> {
+    let Job::Live { arms, gateway, start, seed, duration_ms, rounds_per_block, envoy, base_port, core } = job else {
+        unreachable!("called for this job only")
+    };
+    let arms: Vec<tollgate_gateways::Arm> = loaded(arms)?
+        .into_iter()
+        .map(|Arm { id, plugin, workload }| tollgate_gateways::Arm { id, plugin, workload })
+        .collect();
+    let gateway = tollgate_gateways::gateway(&gateway).context("worker and parent differ; build again")?;
+    let options = Options { envoy, base_port, gateway_core: core, ..Options::default() };
+    let measured = match gateway.start(&arms, &options) {
+        Ok(mut running) => {
+            let duration = Duration::from_millis(duration_ms);
+            let mut progress = progress(arms.iter().map(|arm| arm.id.clone()).collect());
+            let running = running.as_mut();
+            tollgate_gateways::measure(running, &arms, start, seed, duration, rounds_per_block, &mut progress)
+        }
+        Err(error) => {
+            let failure = error.into_failure();
+            arms.iter().map(|arm| Measured::failed(&arm.id, failure.clone())).collect()
+        }
+    };
+    for Measured { cell, series, proof } in measured {
+        say(&Message::Live { cell, series, proof })?;
+    }
+    Ok(())
+}
+
+/// The arms whose plugins could be loaded; the others are said to have failed.
+fn loaded(arms: Vec<WorkerArm>) -> anyhow::Result<Vec<Arm>> {
+    let mut loaded = Vec::new();
+    for arm in arms {
+        let cell = arm.id.clone();
+        match arm.load() {
+            Ok(arm) => loaded.push(arm),
+            Err(error) => say(&Message::Failed { cell, failure: unloadable(&error) })?,
+        }
+    }
+    Ok(loaded)
+}
+
+/// The plugin was there when the run began: that it is not now is not its fault.
+fn unloadable(error: &anyhow::Error) -> Failure {
+    Failure::environment("load", format!("{error:#}"))
+}
+
+/// Signs of life while rounds run, with the latest figure of an arm.
+fn progress(ids: Vec<CellId>) -> impl FnMut(&CellId, &Collector) -> ControlFlow<()> {
+    let mut last = Instant::now();
+    move |cell: &CellId, collector: &Collector| {
+        if last.elapsed() > PROGRESS_EVERY {
+            last = Instant::now();
+            let arm = ids.iter().position(|id| id == cell);
+            let added_ns = arm.and_then(|arm| collector.latest_added_ns(arm));
+            // A parent that is gone is noticed by the thread on stdin.
+            let _ = say(&Message::Progress { cell: cell.clone(), added_ns });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Says from a thread of its own which arm is at work, so that one that never returns is known by name.
+fn tell_who_is_at_work(ids: Vec<CellId>, at_work: Arc<AtomicUsize>) {
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(PROGRESS_EVERY);
+            let Some(cell) = ids.get(at_work.load(Ordering::Relaxed)) else { continue };
+            if say(&Message::At(cell.clone())).is_err() {
+                return;
+            }
+        }
+    });
 }
 
 fn host_of(arm: &Arm) -> Option<&'static dyn Host> {

@@ -57,21 +57,25 @@ pub(crate) fn run_job(
     let stderr = tail(child.0.stderr.take().context("a piped stderr is there")?);
 
     let mut doing = None;
-    let mut heard = Instant::now();
+    // Only time that we spent waiting counts: when both of us were stopped (Ctrl-Z), nobody was silent.
+    let mut silent = Duration::ZERO;
     loop {
+        let waiting = Instant::now();
         match messages.recv_timeout(LOOK_EVERY) {
             Ok(Message::Done) => return Ok(Ok(())),
+            // Said by a thread of its own, which runs on when a plugin hangs: no sign of life.
+            Ok(Message::At(cell)) => {
+                doing = Some(cell);
+                silent += waiting.elapsed().min(LOOK_EVERY);
+            }
             Ok(message) => {
-                heard = Instant::now();
-                if let Message::Doing(cell) | Message::Progress { cell, .. } = &message {
+                silent = Duration::ZERO;
+                if let Message::Doing(cell) = &message {
                     doing = Some(cell.clone());
                 }
                 on(message)?;
             }
-            Err(RecvTimeoutError::Timeout) if heard.elapsed() > silence => {
-                return Ok(Err(WorkerEnd::Silent { cell: doing }));
-            }
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => silent += LOOK_EVERY,
             Err(RecvTimeoutError::Disconnected) if interrupt::requested() => return Ok(Err(WorkerEnd::Interrupted)),
             Err(RecvTimeoutError::Disconnected) => {
                 let status = child.0.wait().context("cannot wait for a worker")?;
@@ -81,6 +85,9 @@ pub(crate) fn run_job(
         }
         if interrupt::requested() {
             return Ok(Err(WorkerEnd::Interrupted));
+        }
+        if silent > silence {
+            return Ok(Err(WorkerEnd::Silent { cell: doing }));
         }
     }
 }

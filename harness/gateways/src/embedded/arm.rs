@@ -21,6 +21,8 @@ pub(super) struct Served {
     instance: Option<RefCell<Box<dyn Instance>>>,
     /// One for all requests: there is one thread, and a request is through before the next one begins.
     exchange: RefCell<Exchange>,
+    /// Operations on the request's headers that the plugin must do for each request; none when it is held to none.
+    expected_operations: Option<u64>,
     tally: Arc<Tally>,
 }
 
@@ -39,7 +41,9 @@ impl Served {
         };
         // The label is made of characters that a header may have.
         let label = HeaderValue::from_str(&arm_label(arm)).unwrap_or(HeaderValue::from_static(NAME));
-        Ok(Self { label, instance, exchange: RefCell::default(), tally })
+        let is_checked = arm.plugin.as_ref().is_some_and(|plugin| plugin.workload_checked);
+        let expected_operations = is_checked.then(|| arm.workload.expected_trace().len() as u64);
+        Ok(Self { label, instance, exchange: RefCell::default(), expected_operations, tally })
     }
 
     /// Answers a request with that body.
@@ -51,7 +55,16 @@ impl Served {
         let Some(instance) = &self.instance else {
             return self.direct(&exchange);
         };
-        match instance.borrow_mut().request(&mut exchange) {
+        let before = exchange.request.operations();
+        let outcome = instance.borrow_mut().request(&mut exchange);
+        let operations = exchange.request.operations() - before;
+        match outcome {
+            // A plugin that stops working when it is not looked at would look fast.
+            Ok(_) if self.expected_operations.is_some_and(|expected| expected != operations) => {
+                self.tally
+                    .error(format!("the plugin did {operations} operations on the headers: other work than verified"));
+                closed()
+            }
             Ok(Action::Continue) => {
                 self.tally.run();
                 self.direct(&exchange)

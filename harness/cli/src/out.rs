@@ -1,0 +1,21 @@
+//! Standard output. Who reads it may go away (`| head`), which is no error of ours; a full disk is.
+
+use std::io::{ErrorKind, Write};
+
+use crate::status::Status;
+
+/// Prints a line. When the reader has gone the program ends, quietly: nobody would see the rest. When the line cannot
+/// be written for another reason it ends with a message.
+pub(crate) fn line(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let written =
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
+    match written {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(Status::Pass as i32),
+        Err(error) => {
+            eprintln!("error: cannot write to standard output: {error}; send it elsewhere");
+            std::process::exit(Status::Environment as i32);
+        }
+    }
+}
