@@ -172,8 +172,12 @@ fn figure(cell: &SummaryCell) -> String {
 }
 
 fn noise(place: &Place<'_>) -> String {
-    let Some(noise) = place.noise.and_then(|cell| cell.added_ns) else {
+    let Some(cell) = place.noise else {
         return "There is no second control arm here, so the noise is not known.".to_owned();
+    };
+    let Some(noise) = cell.added_ns else {
+        let what = if cell.error.is_some() { "failed" } else { "gave no figure" };
+        return format!("The second arm without a plugin (A') {what} here, so the noise is not known.");
     };
     let mut text = format!("No plugin at all, measured the same way, reads {} µs", signed_us(noise.p50));
     if let Some((low, high)) = noise.interval() {

@@ -10,6 +10,9 @@ use crate::text;
 /// Workload that does nothing: its added latency is the price of being called at all.
 const NOOP: &str = "noop";
 
+/// Workload of the catalogue's plugins, which can be compared.
+const SHARED: &str = "headers";
+
 /// Where plugins were measured beside each other, against one control, at one workload.
 #[derive(Debug, Clone)]
 pub struct Place<'a> {
@@ -80,11 +83,14 @@ impl Place<'_> {
         ends.fold(0.0, f64::max)
     }
 
-    /// What the row is called: its language and variant where that names it, else the plugin.
+    /// What the row is called: its language and variant where that names it, else the plugin, as one given by path.
     pub(crate) fn label(&self, row: &Row<'_>) -> String {
         let cell = row.cell;
-        let same = |other: &&Row<'_>| other.cell.language == cell.language && other.cell.variant == cell.variant;
-        if !language::is_choice(&cell.language) || self.rows.iter().filter(same).count() > 1 {
+        let same = |other: &&Row<'_>| {
+            (&other.cell.language, other.cell.variant) == (&cell.language, cell.variant)
+                && is_named_by_language(other.cell)
+        };
+        if !is_named_by_language(cell) || self.rows.iter().filter(same).count() > 1 {
             return text::name(&cell.plugin, 19);
         }
         match cell.variant {
@@ -93,6 +99,17 @@ impl Place<'_> {
             None => text::name(&cell.language, 19),
         }
     }
+}
+
+/// Whether a plugin is named as the catalogue names its own, after its language and variant: `lua`, `cpp-raw`.
+fn is_named_by_language(cell: &SummaryCell) -> bool {
+    let slug = cell.language.to_lowercase().replace('+', "p");
+    let variant = match cell.variant {
+        Some(Variant::Raw) => "-raw",
+        Some(Variant::Sdk) => "-sdk",
+        None => "",
+    };
+    language::is_choice(&cell.language) && cell.plugin == format!("{slug}{variant}")
 }
 
 /// The places of a run: in process first, then gateways, Envoy last, because that is the order from floor to reality.
@@ -127,13 +144,19 @@ pub fn places(summary: &Summary) -> Vec<Place<'_>> {
             place.rows[index].sdk_adds = sdk_adds(place.rows[index].cell, &place.rows);
         }
     }
-    places.sort_by_key(|place| match (place.mode, place.hosts[0].0) {
+    // The workload that all plugins share comes after those of single ones, because the last place is the headline's.
+    places.sort_by_key(|place| (nearness(place), place.workload == SHARED));
+    places
+}
+
+/// How near to production a place is.
+fn nearness(place: &Place<'_>) -> u8 {
+    match (place.mode, place.hosts[0].0) {
         (Mode::InProcess, _) => 0,
         (Mode::Live, "embedded") => 1,
         (Mode::Live, "envoy") => 3,
         (Mode::Live, _) => 2,
-    });
-    places
+    }
 }
 
 fn join_single_hosts(places: Vec<Place<'_>>) -> Vec<Place<'_>> {

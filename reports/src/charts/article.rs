@@ -5,19 +5,22 @@ use tollgate_record::Mode;
 use super::bars::trimmed;
 use super::canvas::{About, Anchor, Canvas, INK, MUTED, Mark, RULE, draw};
 use super::scale::Scale;
+use super::{FONT, WIDTH};
 use crate::article::{Article, ArticleRow, Measured};
 use crate::language;
 use crate::number::significant;
 
-const WIDTH: i32 = 640;
 const LEFT: i32 = 124;
 const RIGHT: i32 = WIDTH - 16;
-const TOP: i32 = 62;
-const ROW: i32 = 52;
+/// Height of a line of the legend.
+const LINE: i32 = 24;
+const ROW: i32 = 48;
 
 /// The chart. `id` must be unique on the page.
 pub fn article(article: &Article, id: &str) -> String {
-    let bottom = TOP + ROW * article.rows.len() as i32;
+    let legend = legend(article);
+    let top = legend.last().map_or(0, |item| item.at.1) + 44;
+    let bottom = top + ROW * article.rows.len() as i32;
     let about = About {
         id,
         title: "Published and measured latency of the same workload",
@@ -26,14 +29,15 @@ pub fn article(article: &Article, id: &str) -> String {
     };
     draw((WIDTH as u32, (bottom + 36) as u32), &about, |canvas| {
         let scale = Scale::log(extent(article), (LEFT, RIGHT));
-        for tick in scale.ticks(9) {
+        for tick in scale.ticks(7) {
             let x = scale.px(tick);
-            canvas.line(&[(x, TOP - 6), (x, bottom)], 1, Mark::new(RULE));
-            canvas.text(&trimmed(tick / 1_000.0), (x, bottom + 14), Anchor::Middle, 12.0, Mark::new(MUTED));
+            canvas.line(&[(x, top - 6), (x, bottom)], 1, Mark::new(RULE));
+            canvas.text(&trimmed(tick / 1_000.0), (x, bottom + 16), Anchor::Middle, FONT, Mark::new(MUTED));
         }
-        legend(canvas, article);
+        draw_legend(canvas, &legend);
+        canvas.text("µs, logarithmic", (RIGHT, top - 20), Anchor::End, FONT, Mark::new(MUTED));
         for (index, row) in article.rows.iter().enumerate() {
-            draw_row(canvas, row, &scale, TOP + ROW * index as i32 + ROW / 2, index > 0);
+            draw_row(canvas, row, &scale, top + ROW * index as i32 + ROW / 2, index > 0);
         }
     })
 }
@@ -62,31 +66,49 @@ fn diamond(canvas: &mut Canvas<'_>, (x, y): (i32, i32), mark: Mark) {
     canvas.polygon(&[(x, y - 8), (x + 8, y), (x, y + 8), (x - 8, y)], mark);
 }
 
-fn legend(canvas: &mut Canvas<'_>, article: &Article) {
-    let mut places: Vec<(Mode, &str, &str)> = Vec::new();
+/// What the legend says of a place, or of what is published.
+struct Item<'a> {
+    name: &'a str,
+    place: Option<(Mode, &'a str)>,
+    at: (i32, i32),
+}
+
+/// The published figures and all places, in lines that the chart is wide enough for.
+fn legend(article: &Article) -> Vec<Item<'_>> {
+    let mut items = vec![Item { name: "published", place: None, at: (0, 0) }];
     for measured in article.rows.iter().flat_map(|row| &row.measured) {
-        let place = (measured.mode, measured.host.as_str(), measured.place.as_str());
-        if !places.iter().any(|(_, _, name)| *name == place.2) {
-            places.push(place);
+        if !items.iter().any(|item| item.name == measured.place) {
+            items.push(Item { name: &measured.place, place: Some((measured.mode, &measured.host)), at: (0, 0) });
         }
     }
-    let mut x = LEFT;
-    diamond(canvas, (x + 8, 14), Mark::new(INK));
-    canvas.text("published", (x + 24, 14), Anchor::Start, 13.0, Mark::new(INK));
-    x += 112;
-    for (mode, host, name) in places {
-        shape(canvas, (mode, host), (x + 8, 14), Mark::new(MUTED));
-        canvas.text(name, (x + 22, 14), Anchor::Start, 13.0, Mark::new(INK));
-        x += 44 + 7 * name.chars().count() as i32;
+    let (mut x, mut y) = (0, 14);
+    for item in &mut items {
+        let width = 42 + 8 * item.name.chars().count() as i32;
+        if x > 0 && x + width > WIDTH {
+            (x, y) = (0, y + LINE);
+        }
+        item.at = (x, y);
+        x += width;
     }
-    canvas.text("µs, logarithmic", (RIGHT, 40), Anchor::End, 12.0, Mark::new(MUTED));
+    items
+}
+
+fn draw_legend(canvas: &mut Canvas<'_>, items: &[Item<'_>]) {
+    for item in items {
+        let (x, y) = item.at;
+        match item.place {
+            None => diamond(canvas, (x + 10, y), Mark::new(INK)),
+            Some(place) => shape(canvas, place, (x + 10, y), Mark::new(MUTED)),
+        }
+        canvas.text(item.name, (x + 26, y), Anchor::Start, FONT, Mark::new(INK));
+    }
 }
 
 fn draw_row(canvas: &mut Canvas<'_>, row: &ArticleRow, scale: &Scale, middle: i32, ruled: bool) {
     if ruled {
         canvas.line(&[(0, middle - ROW / 2), (RIGHT, middle - ROW / 2)], 1, Mark::new(RULE));
     }
-    canvas.text(row.published.name, (LEFT - 14, middle), Anchor::End, 14.0, Mark::new(INK));
+    canvas.text(row.published.name, (LEFT - 14, middle), Anchor::End, FONT, Mark::new(INK));
     let published = row.published.ms * 1e6;
     let mark = Mark::new(INK)
         .with("class", "published")

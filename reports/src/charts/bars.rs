@@ -4,41 +4,53 @@ use tollgate_record::Variant;
 
 use super::canvas::{About, Anchor, Canvas, INK, MUTED, Mark, RULE, draw};
 use super::scale::Scale;
+use super::{FONT, WIDTH};
 use crate::csv::variant_name;
 use crate::language;
-use crate::number::{decimals, significant, us};
+use crate::number::{significant, us};
 use crate::place::{Place, Row};
 use crate::summary::SummaryCell;
 
-const WIDTH: i32 = 620;
-const LEFT: i32 = 166;
+const LEFT: i32 = 158;
 /// Room for the figure behind the longest bar.
-const RIGHT: i32 = WIDTH - 70;
-const TOP: i32 = 30;
-const ROW: i32 = 30;
-const BAR: i32 = 18;
-const FONT: f64 = 14.0;
+const RIGHT: i32 = WIDTH - 50;
+const TOP: i32 = 34;
+const ROW: i32 = 28;
+const BAR: i32 = 16;
+/// About so many ticks along the axis.
+const TICKS: usize = 5;
 
-/// The bars of a place. `id` must be unique on the page.
-pub fn bars(place: &Place<'_>, id: &str) -> String {
+/// The bars of a place, none when no plugin has a figure. `id` must be unique on the page.
+pub fn bars(place: &Place<'_>, id: &str) -> Option<String> {
+    place.rows.iter().find(|row| row.cell.added_ns.is_some())?;
     let rows = all_rows(place);
     let bottom = TOP + ROW * rows.len() as i32;
     let title = format!("Latency that each plugin adds to a request, {}", place.title());
     let description = "Horizontal bars in microseconds from zero, one per plugin, with whiskers for the interval. \
                        The figures are in the table below the chart.";
     let about = About { id, title: &title, description };
-    draw((WIDTH as u32, (bottom + 34) as u32), &about, |canvas| {
-        let scale = Scale::linear(extent(&rows), (LEFT, RIGHT));
+    Some(draw((WIDTH as u32, (bottom + 34) as u32), &about, |canvas| {
+        let scale = scale(&rows);
         axis(canvas, &scale, bottom);
-        noise_band(canvas, place, &scale, bottom);
-        let digits = decimals(place.largest_ns()).min(2);
+        if let Some(band) = noise_band(place, &scale) {
+            draw_band(canvas, band, &scale, bottom);
+        }
         for (index, row) in rows.iter().enumerate() {
             let middle = TOP + ROW * index as i32 + ROW / 2;
-            bar(canvas, place, row, &scale, middle, digits);
+            bar(canvas, place, row, &scale, middle);
         }
         let zero = scale.px(0.0);
         canvas.line(&[(zero, TOP - 2), (zero, bottom)], 1, Mark::new(MUTED));
-    })
+    }))
+}
+
+/// Whether the chart of the place has a band for its noise: not when that is narrower than a pixel.
+pub(crate) fn shows_noise(place: &Place<'_>) -> bool {
+    noise_band(place, &scale(&all_rows(place))).is_some()
+}
+
+fn scale(rows: &[Row<'_>]) -> Scale {
+    Scale::linear_beyond(extent(rows), (LEFT, RIGHT), TICKS)
 }
 
 /// The plugins and, last, A'.
@@ -57,13 +69,13 @@ fn extent(rows: &[Row<'_>]) -> (f64, f64) {
 }
 
 fn axis(canvas: &mut Canvas<'_>, scale: &Scale, bottom: i32) {
-    for tick in scale.ticks(6) {
+    for tick in scale.ticks(TICKS) {
         let x = scale.px(tick);
         canvas.line(&[(x, TOP - 2), (x, bottom)], 1, Mark::new(RULE));
         let text = if tick == 0.0 { "0".to_owned() } else { trimmed(tick / 1_000.0) };
-        canvas.text(&text, (x, bottom + 14), Anchor::Middle, 12.0, Mark::new(MUTED));
+        canvas.text(&text, (x, bottom + 14), Anchor::Middle, FONT, Mark::new(MUTED));
     }
-    canvas.text("µs added per request", (WIDTH - 4, 12), Anchor::End, 12.0, Mark::new(MUTED));
+    canvas.text("µs added per request", (WIDTH - 4, 13), Anchor::End, FONT, Mark::new(MUTED));
 }
 
 /// A round number without the zeros that its digits do not need.
@@ -72,11 +84,15 @@ pub(super) fn trimmed(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn noise_band(canvas: &mut Canvas<'_>, place: &Place<'_>, scale: &Scale, bottom: i32) {
-    let Some((low, high)) = place.noise.and_then(|cell| cell.added_ns).and_then(|added| added.interval()) else {
-        return;
-    };
-    let (from, to) = (scale.px(low.min(0.0)), scale.px(high.max(0.0)));
+/// Interval of the noise with zero in it.
+fn noise_band(place: &Place<'_>, scale: &Scale) -> Option<(f64, f64)> {
+    let (low, high) = place.noise?.added_ns?.interval()?;
+    let band = (low.min(0.0), high.max(0.0));
+    (scale.length_px(band.1 - band.0) >= 1.0).then_some(band)
+}
+
+fn draw_band(canvas: &mut Canvas<'_>, (low, high): (f64, f64), scale: &Scale, bottom: i32) {
+    let (from, to) = (scale.px(low), scale.px(high));
     let mark = Mark::new(MUTED)
         .with("fill-opacity", ".22")
         .with("class", "noise")
@@ -85,14 +101,14 @@ fn noise_band(canvas: &mut Canvas<'_>, place: &Place<'_>, scale: &Scale, bottom:
     canvas.rect((from, TOP - 2), (to.max(from + 1), bottom), mark);
 }
 
-fn bar(canvas: &mut Canvas<'_>, place: &Place<'_>, row: &Row<'_>, scale: &Scale, middle: i32, digits: usize) {
+fn bar(canvas: &mut Canvas<'_>, place: &Place<'_>, row: &Row<'_>, scale: &Scale, middle: i32) {
     let cell = row.cell;
     let label = if cell.control.is_some() { "A' (no plugin)".to_owned() } else { place.label(row) };
     canvas.text(&label, (LEFT - 10, middle), Anchor::End, FONT, Mark::new(INK));
     let Some(added) = cell.added_ns else {
         let why = if cell.error.is_some() { "failed: see the list of failures" } else { "not measured" };
         let mark = Mark::new(MUTED).with("font-style", "italic").with("data-failed", &cell.plugin);
-        canvas.text(why, (LEFT + 8, middle), Anchor::Start, 13.0, mark);
+        canvas.text(why, (LEFT + 8, middle), Anchor::Start, FONT, mark);
         return;
     };
     let (zero, end) = (scale.px(0.0), scale.px(added.p50));
@@ -107,12 +123,13 @@ fn bar(canvas: &mut Canvas<'_>, place: &Place<'_>, row: &Row<'_>, scale: &Scale,
         }
         reach = reach.max(high);
     }
-    let figure = if added.p50.abs() < 1_000.0 { us(added.p50, 3) } else { us(added.p50, digits) };
+    // As many digits as in the title and the sentences.
+    let figure = if added.p50.abs() < 1_000.0 { us(added.p50, 3) } else { significant(added.p50 / 1_000.0) };
     canvas.text(
         &figure.replace('-', "−"),
         (reach + 8, middle),
         Anchor::Start,
-        13.0,
+        FONT,
         Mark::new(INK).with("class", "figure"),
     );
 }

@@ -15,6 +15,12 @@ impl Scale {
         Self::new(values, pixels, false)
     }
 
+    /// From the lower value to the first round one that is not below the upper.
+    pub(super) fn linear_beyond((low, high): (f64, f64), pixels: (i32, i32), count: usize) -> Self {
+        let step = Self::linear((low, high), pixels).step(count);
+        Self::linear((low, (high / step).ceil() * step), pixels)
+    }
+
     /// Both values must be above zero.
     pub(super) fn log(values: (f64, f64), pixels: (i32, i32)) -> Self {
         Self::new((values.0.log10(), values.1.log10()), pixels, true)
@@ -32,19 +38,29 @@ impl Scale {
         (self.from_px + share * (self.to_px - self.from_px)).round() as i32
     }
 
+    /// Length of a difference on a linear axis, not rounded.
+    pub(super) fn length_px(&self, difference: f64) -> f64 {
+        difference / (self.high - self.low) * (self.to_px - self.from_px)
+    }
+
     /// Round values within the axis: about `count` on a linear axis, 1-2-5 on a logarithmic one.
     pub(super) fn ticks(&self, count: usize) -> Vec<f64> {
         if self.log { self.log_ticks(count) } else { self.linear_ticks(count) }
     }
 
     fn linear_ticks(&self, count: usize) -> Vec<f64> {
+        let step = self.step(count);
+        let first = (self.low / step).ceil() as i64;
+        // A hair more, because an end that is a multiple of the step may miss it by rounding.
+        let last = (self.high / step + 1e-9).floor() as i64;
+        (first..=last).map(|index| index as f64 * step).collect()
+    }
+
+    fn step(&self, count: usize) -> f64 {
         let rough = (self.high - self.low) / count.max(1) as f64;
         let magnitude = 10f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * magnitude).into_iter().find(|step| *step >= rough);
-        let step = step.unwrap_or(10.0 * magnitude);
-        let first = (self.low / step).ceil() as i64;
-        let last = (self.high / step).floor() as i64;
-        (first..=last).map(|index| index as f64 * step).collect()
+        step.unwrap_or(10.0 * magnitude)
     }
 
     fn log_ticks(&self, count: usize) -> Vec<f64> {
@@ -77,6 +93,17 @@ mod tests {
             assert_eq!(scale.ticks(5), expected, "{scale:?}");
         }
         assert_eq!(Scale::log((1.0, 1e6), (0, 100)).ticks(8).len(), 7);
+    }
+
+    #[test]
+    fn the_last_tick_is_not_below_the_largest_value() {
+        for high in [0.7, 3.0, 28.6, 50.0, 93.0, 99.9, 1234.0] {
+            for low in [0.0, -0.2] {
+                let ticks = Scale::linear_beyond((low, high), (0, 100), 5).ticks(5);
+                let last = *ticks.last().expect("ticks");
+                assert!(last >= high && (3..=8).contains(&ticks.len()), "{low} to {high}: {ticks:?}");
+            }
+        }
     }
 
     #[test]

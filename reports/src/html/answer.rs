@@ -1,6 +1,6 @@
 //! The answer: one line, what each place says, and its chart.
 
-use crate::charts::bars;
+use crate::charts::{bars, shows_noise};
 use crate::facts;
 use crate::number::{date, decimals, percent, us};
 use crate::place::Place;
@@ -80,7 +80,10 @@ pub(super) fn charts(view: &View<'_>) -> String {
         if index > 0 {
             html.push_str(&sentences(&view.headline.places[index].sentences));
         }
-        let svg = bars(place, &view.id(&format!("bars{index}")));
+        let Some(svg) = bars(place, &view.id(&format!("bars{index}"))) else {
+            html.push_str("<p>No plugin gave a figure here, so there is no chart.</p>");
+            continue;
+        };
         html.push_str(&figure(
             &format!("Chart: added latency, {}", place.title()),
             &svg,
@@ -92,7 +95,7 @@ pub(super) fn charts(view: &View<'_>) -> String {
 }
 
 fn caption(place: &Place<'_>) -> String {
-    let noise = match place.noise_ns() {
+    let noise = match place.noise_ns().filter(|_| shows_noise(place)) {
         Some(ns) => format!(
             " The grey band at zero is the noise, up to {} µs: what A', a second arm without a plugin, reads.",
             us(ns, 3)

@@ -22,7 +22,8 @@ const INTRO: &str = "Whole requests timed one by one, the gateway’s or host’
                      the tail; for the price of a plugin read the added latency above, because these are not paired.";
 
 const CAPTION: &str = "Each factor of ten towards 100 % takes the same room. Solid: bare ABI or no SDK; dashed: through an \
-                       SDK; dotted: no plugin. A curve ends where fewer than ten requests lie above it, at the latest at \
+                       SDK; dotted: no plugin; a plugin whose line would look like another’s has one of its own. Names are in the \
+                       order in which the curves end. A curve ends where fewer than ten requests lie above it, at the latest at \
                        p99.9.";
 
 fn behind(place: &Place<'_>) -> String {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::synthetic::{Make, record};
 use roxmltree::{Document, Node};
 use serde_json::Value;
-use tollgate_record::Record;
+use tollgate_record::{Control, Failure, Record};
 use tollgate_reports::{charts, html, json, places, summarize};
 
 fn pages() -> Vec<(&'static str, Vec<Record>)> {
@@ -198,7 +198,7 @@ fn bars_are_as_long_as_their_figures() {
     let record = record(&Make { requests: 50, ..Make::default() });
     let summary = summarize(&record);
     for place in places(&summary) {
-        let svg = charts::bars(&place, "bars");
+        let svg = charts::bars(&place, "bars").expect("figures");
         let document = Document::parse(&svg).expect("well formed");
         let bars: Vec<(f64, f64)> = document
             .descendants()
@@ -215,6 +215,64 @@ fn bars_are_as_long_as_their_figures() {
         }
         let file = charts::standalone(&svg);
         assert!(Document::parse(&file).is_ok() && file.contains("prefers-color-scheme"));
+    }
+}
+
+#[test]
+fn the_noise_is_spoken_of_where_it_can_be_seen() {
+    for (noise_us, visible) in [(0.02, false), (3.0, true)] {
+        let mut noisy = record(&Make { requests: 20, ..Make::default() });
+        for cell in noisy.cells.iter_mut().filter(|cell| cell.control == Some(Control::APrime)) {
+            for series in &mut cell.series {
+                let ns = noise_us * 1e3 * series.requests_per_sample as f64;
+                series.added_blocks_ns = vec![if series.start % 2 == 0 { ns as i64 } else { -ns as i64 }];
+            }
+        }
+        let summary = summarize(&noisy);
+        let place = places(&summary).pop().expect("envoy");
+        let svg = charts::bars(&place, "bars").expect("figures");
+        assert_eq!(svg.contains("class=\"noise\""), visible, "{noise_us} µs");
+        let page = html(&[noisy]);
+        let envoy = &page[..page.find("id=\"bars1\"").expect("the next chart")];
+        assert_eq!(envoy.contains("grey band"), visible, "{noise_us} µs");
+    }
+}
+
+#[test]
+fn a_place_without_a_figure_has_no_chart() {
+    let mut failed = record(&Make { requests: 20, ..Make::default() });
+    for cell in failed.cells.iter_mut().filter(|cell| cell.id.host == "envoy" && cell.control.is_none()) {
+        cell.error = Some(Failure::environment("start", "the gateway went away; start it again"));
+    }
+    let page = html(&[failed]);
+    assert_eq!(page.matches("class=\"chart\"").count(), 2 + 2 + 1, "none for Envoy");
+    assert!(page.contains("No plugin gave a figure here"));
+    assert!(Document::parse(&main_of(&page)).is_ok());
+}
+
+/// On a phone a chart is shown at 360 pixels: all text must stand within it, and be 11 pixels high at least.
+#[test]
+fn charts_are_for_phones_too() {
+    for (name, records) in pages().into_iter().take(3) {
+        let page = html(&records);
+        let main = main_of(&page);
+        let document = Document::parse(&main).expect("well formed");
+        for svg in document.descendants().filter(|node| node.attribute("class") == Some("chart")) {
+            let size: Vec<f64> =
+                svg.attribute("viewBox").expect("a size").split(' ').map(|n| n.parse().expect("a number")).collect();
+            for text in descendants(&svg, "text") {
+                let number = |name: &str| text.attribute(name).expect("there").parse::<f64>().expect("a number");
+                let length = text.text().unwrap_or_default().chars().count() as f64 * 7.0;
+                let (left, right) = match text.attribute("text-anchor") {
+                    Some("end") => (number("x") - length, number("x")),
+                    Some("middle") => (number("x") - length / 2.0, number("x") + length / 2.0),
+                    _ => (number("x"), number("x") + length),
+                };
+                assert!(left >= 0.0 && right <= size[2], "{name}: {text:?} is cut");
+                assert!((0.0..size[3]).contains(&number("y")), "{name}: {text:?} is outside");
+                assert!(number("font-size") * 360.0 / size[2] > 10.9, "{name}: {text:?} is too small");
+            }
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::synthetic::{Make, hostile_names, record};
 use serde_json::Value;
-use tollgate_record::{Control, Mode, Phase, Record};
+use tollgate_record::{Control, Failure, Mode, Phase, PluginKind, Record};
 use tollgate_reports::{
-    Summary, TableOptions, Verdict, article, csv, headline, json, markdown, median, places, summarize, table,
+    Summary, TableOptions, Verdict, article, charts, csv, headline, json, markdown, median, places, summarize, table,
 };
 
 fn usual() -> Summary {
@@ -313,6 +313,47 @@ fn without_envoy_the_order_of_the_article_is_not_judged() {
         let order = article(&summary).expect("its languages are measured").order;
         assert_eq!(order.contains("not what is seen here"), judged, "{order}");
         assert_eq!(order.contains("neither confirms nor contradicts"), !judged, "{order}");
+    }
+}
+
+#[test]
+fn a_failed_second_control_is_not_a_missing_one() {
+    let mut failed = record(&Make { requests: 20, ..Make::default() });
+    let noise = |record: &Record| headline(&summarize(record)).places[0].sentences.last().expect("noise").clone();
+    set_control(&mut failed, |cell| cell.error = Some(Failure::environment("measure", "the gateway went away")));
+    assert!(noise(&failed).contains("(A') failed here"), "{}", noise(&failed));
+    failed.cells.retain(|cell| cell.control != Some(Control::APrime));
+    assert!(noise(&failed).contains("no second control arm"), "{}", noise(&failed));
+}
+
+fn set_control(record: &mut Record, change: impl Fn(&mut tollgate_record::Cell)) {
+    record.cells.iter_mut().filter(|cell| cell.control == Some(Control::APrime)).for_each(change);
+}
+
+#[test]
+fn plugins_given_by_path_keep_their_name_and_leave_the_headline_to_the_comparison() {
+    let mut own = record(&Make { requests: 20, ..Make::default() });
+    for (name, language, kind) in [("mine", "WebAssembly", PluginKind::ProxyWasm), ("script", "Lua", PluginKind::Lua)] {
+        for workload in ["headers", "own"] {
+            let mut cell = find(&own, "envoy", "go-sdk").clone();
+            cell.id.plugin = name.to_owned();
+            cell.id.workload = workload.to_owned();
+            (cell.language, cell.kind, cell.variant) = (language.to_owned(), Some(kind), None);
+            own.cells.push(cell);
+        }
+    }
+    let summary = summarize(&own);
+    let words = headline(&summary);
+    assert!(words.title.contains("14.") && words.title.contains("(Lua)"), "the headers of Envoy: {}", words.title);
+    let said = words.places[0].sentences.concat();
+    for wanted in ["mine adds", "script adds", "Lua adds"] {
+        assert!(said.contains(wanted), "no {wanted} in {said}");
+    }
+    let last = places(&summary).pop().expect("places");
+    assert_eq!((last.hosts[0].0, last.workload), ("envoy", "headers"));
+    let svg = charts::bars(&last, "bars").expect("figures");
+    for wanted in [">mine<", ">script<", ">Lua<", ">C++, raw<"] {
+        assert!(svg.contains(wanted), "no label {wanted}");
     }
 }
 
