@@ -69,6 +69,11 @@ struct Prepared {
 /// Requests timed one by one after each batch, for the latency histogram: an eighth of the batch.
 const SINGLE_REQUESTS: usize = 8;
 const STAGE: &str = "measure";
+/// Blocks that a start must have, if need be beyond its time: on a busy machine, or beside a very slow plugin, the time
+/// may be over before one is.
+const LEAST_BLOCKS: usize = 3;
+/// How many times its time a start may take for them.
+const LONGEST: u32 = 10;
 
 impl Bench {
     /// Compiles, starts and proves each arm, in random order, so that no arm always gets the same place in memory.
@@ -105,7 +110,7 @@ impl Bench {
         Arc::clone(&self.at_work)
     }
 
-    /// Measures all arms for about `duration`: rounds in which each arm, in random order, handles one batch of requests
+    /// Measures all arms for about `duration`, longer when a few blocks take longer: rounds in which each arm, in random order, handles one batch of requests
     /// that is timed as one. Rounds of the warm-up come first and do not count. `progress` is told each round, and may
     /// break it off. Needs at least one control.
     pub fn run(
@@ -129,7 +134,11 @@ impl Bench {
         let mut broken_off = false;
         let begin = Instant::now();
         let mut warm_up = WarmUp::new(self.arms.len(), duration / 4);
-        while begin.elapsed() < duration && !broken_off {
+        let is_over = |collector: &Collector| match begin.elapsed() {
+            elapsed if elapsed < duration => false,
+            elapsed => collector.blocks() >= LEAST_BLOCKS || elapsed > duration * LONGEST,
+        };
+        while !is_over(&collector) && !broken_off {
             random.shuffle(&mut order);
             for &index in &order {
                 self.at_work.store(index, Ordering::Relaxed);
