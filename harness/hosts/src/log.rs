@@ -9,9 +9,25 @@ const LINE_BYTES: usize = 400;
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     lines: VecDeque<String>,
+    /// What was written of a line that has not ended.
+    begun: Vec<u8>,
 }
 
 impl Log {
+    /// Adds what was written to an output: Go writes a panic word by word, and its lines end where it ends them.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        let Some(end) = bytes.iter().rposition(|&byte| byte == b'\n') else { return self.begin(bytes) };
+        self.begin(&bytes[..end]);
+        let lines = std::mem::take(&mut self.begun);
+        self.push(&lines);
+        self.begin(&bytes[end + 1..]);
+    }
+
+    fn begin(&mut self, bytes: &[u8]) {
+        let room = (LINES * LINE_BYTES).saturating_sub(self.begun.len());
+        self.begun.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
     /// Adds a message, one line or several.
     pub(crate) fn push(&mut self, message: &[u8]) {
         for line in message.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
@@ -25,6 +41,7 @@ impl Log {
 
     /// The lines, oldest first.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.lines.iter().cloned().collect()
+        let begun = String::from_utf8_lossy(&self.begun[..self.begun.len().min(LINE_BYTES)]).trim_end().to_owned();
+        self.lines.iter().cloned().chain(Some(begun).filter(|line| !line.trim().is_empty())).collect()
     }
 }

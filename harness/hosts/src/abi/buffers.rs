@@ -16,10 +16,9 @@ impl State {
         match (buffer, self.phase) {
             (VM_CONFIG, _) => Some(&[]),
             (PLUGIN_CONFIG, _) => Some(&self.plugin_config),
-            (_, Phase::Start) => None,
-            (REQUEST_BODY, _) => Some(&self.exchange.request_body),
+            (REQUEST_BODY, Phase::Request | Phase::Response | Phase::End) => Some(&self.exchange.request_body),
             (RESPONSE_BODY, Phase::Response | Phase::End) => Some(&self.exchange.response_body),
-            _ => None,
+            _ => self.upstream.buffer(buffer),
         }
     }
 

@@ -17,10 +17,18 @@ pub(crate) enum Callback {
     Done,
     Log,
     Delete,
+    Tick,
+    HttpCallResponse,
+    GrpcReceiveInitialMetadata,
+    GrpcReceive,
+    GrpcReceiveTrailingMetadata,
+    GrpcClose,
+    /// Higress's.
+    RedisCallResponse,
 }
 
 impl Callback {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Initialize,
         Self::Main,
         Self::MainVoid,
@@ -35,6 +43,13 @@ impl Callback {
         Self::Done,
         Self::Log,
         Self::Delete,
+        Self::Tick,
+        Self::HttpCallResponse,
+        Self::GrpcReceiveInitialMetadata,
+        Self::GrpcReceive,
+        Self::GrpcReceiveTrailingMetadata,
+        Self::GrpcClose,
+        Self::RedisCallResponse,
     ];
 
     /// Those of which a plugin must have one: without any of them it would do nothing, and look fast.
@@ -58,6 +73,13 @@ impl Callback {
             Self::Done => "proxy_on_done",
             Self::Log => "proxy_on_log",
             Self::Delete => "proxy_on_delete",
+            Self::Tick => "proxy_on_tick",
+            Self::HttpCallResponse => "proxy_on_http_call_response",
+            Self::GrpcReceiveInitialMetadata => "proxy_on_grpc_receive_initial_metadata",
+            Self::GrpcReceive => "proxy_on_grpc_receive",
+            Self::GrpcReceiveTrailingMetadata => "proxy_on_grpc_receive_trailing_metadata",
+            Self::GrpcClose => "proxy_on_grpc_close",
+            Self::RedisCallResponse => "proxy_on_redis_call_response",
         }
     }
 
@@ -65,16 +87,36 @@ impl Callback {
     pub(crate) fn parameters(self, version: Version) -> usize {
         match self {
             Self::Initialize | Self::MainVoid | Self::Start => 0,
-            Self::Done | Self::Log | Self::Delete => 1,
+            Self::Done | Self::Log | Self::Delete | Self::Tick => 1,
             Self::Main | Self::ContextCreate | Self::VmStart | Self::Configure => 2,
             // 0.1.0 did not tell headers whether the stream ends with them.
             Self::RequestHeaders | Self::ResponseHeaders if version == Version::V0_1_0 => 2,
             Self::RequestHeaders | Self::ResponseHeaders | Self::RequestBody | Self::ResponseBody => 3,
+            Self::GrpcReceiveInitialMetadata
+            | Self::GrpcReceive
+            | Self::GrpcReceiveTrailingMetadata
+            | Self::GrpcClose => 3,
+            Self::RedisCallResponse => 4,
+            Self::HttpCallResponse => 5,
         }
     }
 
     /// Whether it answers with an `i32`.
     pub(crate) fn answers(self) -> bool {
-        !matches!(self, Self::Initialize | Self::Start | Self::ContextCreate | Self::Log | Self::Delete)
+        !matches!(self, Self::Initialize | Self::Start | Self::ContextCreate | Self::Log | Self::Delete | Self::Tick)
+            && !self.is_answer()
+    }
+
+    /// Whether it tells the guest the answer to a call.
+    fn is_answer(self) -> bool {
+        matches!(
+            self,
+            Self::HttpCallResponse
+                | Self::GrpcReceiveInitialMetadata
+                | Self::GrpcReceive
+                | Self::GrpcReceiveTrailingMetadata
+                | Self::GrpcClose
+                | Self::RedisCallResponse
+        )
     }
 }

@@ -17,7 +17,10 @@ macro_rules! callbacks {
             P1Answer(TypedFunc<u32, u32>),
             P2(TypedFunc<(u32, u32), ()>),
             P2Answer(TypedFunc<(u32, u32), u32>),
+            P3(TypedFunc<(u32, u32, u32), ()>),
             P3Answer(TypedFunc<(u32, u32, u32), u32>),
+            P4(TypedFunc<(u32, u32, u32, u32), ()>),
+            P5(TypedFunc<(u32, u32, u32, u32, u32), ()>),
         }
 
         impl Callbacks {
@@ -32,6 +35,9 @@ macro_rules! callbacks {
                         (1, true) => typed(instance, store, name)?.map(Function::P1Answer),
                         (2, false) => typed(instance, store, name)?.map(Function::P2),
                         (2, true) => typed(instance, store, name)?.map(Function::P2Answer),
+                        (3, false) => typed(instance, store, name)?.map(Function::P3),
+                        (4, false) => typed(instance, store, name)?.map(Function::P4),
+                        (5, false) => typed(instance, store, name)?.map(Function::P5),
                         (3, true) => typed(instance, store, name)?.map(Function::P3Answer),
                         _ => unreachable!("no callback has another shape"),
                     };
@@ -55,7 +61,10 @@ macro_rules! callbacks {
                     (Function::P1Answer(function), &[a]) => function.call(store, a),
                     (Function::P2(function), &[a, b]) => function.call(store, (a, b)).map(|()| 0),
                     (Function::P2Answer(function), &[a, b]) => function.call(store, (a, b)),
+                    (Function::P3(function), &[a, b, c]) => function.call(store, (a, b, c)).map(|()| 0),
                     (Function::P3Answer(function), &[a, b, c]) => function.call(store, (a, b, c)),
+                    (Function::P4(function), &[a, b, c, d]) => function.call(store, (a, b, c, d)).map(|()| 0),
+                    (Function::P5(function), &[a, b, c, d, e]) => function.call(store, (a, b, c, d, e)).map(|()| 0),
                     _ => unreachable!("a callback is bound with as many parameters as it is called with"),
                 };
                 answer.map(Some)

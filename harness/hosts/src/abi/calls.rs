@@ -1,9 +1,13 @@
-use super::Guest;
 use super::guest::{bytes, give_bytes, put_u32};
 use super::status::{Outcome, Status};
+use super::upstream::Kind;
+use super::{Guest, pairs};
+use crate::Headers;
 
-// Nothing can be called from here: there is no upstream. Each call is answered as Envoy answers one to a cluster
-// that it does not know, and never with `Unimplemented`, on which the Rust SDK panics.
+// Calls go to the scripted upstream, which has every cluster and every service.
+
+/// What Envoy wants of the headers of a call.
+const PSEUDO_HEADERS: [&str; 3] = [":method", ":path", ":authority"];
 
 /// `proxy_http_call`.
 #[expect(clippy::too_many_arguments, reason = "the ABI's signature")]
@@ -18,11 +22,40 @@ pub(crate) fn proxy_http_call<G: Guest>(
     trailers: u32,
     trailers_size: u32,
     _timeout_ms: u32,
-    _token_at: u32,
+    token_at: u32,
 ) -> Outcome<G::Trap> {
     let parts = [(upstream, upstream_size), (headers, headers_size), (body, body_size), (trailers, trailers_size)];
     check(guest, &parts)?;
-    Err(Status::BadArgument.into())
+    let (memory, _) = guest.parts();
+    let fields: Headers = pairs::read(bytes(memory, headers, headers_size)?)?.into_iter().collect();
+    pairs::read(bytes(memory, trailers, trailers_size)?)?;
+    if upstream_size == 0 || PSEUDO_HEADERS.iter().any(|name| fields.get(name).is_none()) {
+        return Err(Status::BadArgument.into());
+    }
+    make_call(guest, Kind::Http, "proxy_http_call", &parts, token_at)
+}
+
+/// Makes a call and gives its token. A token that cannot be given is no call.
+fn make_call<G: Guest>(
+    guest: &mut G,
+    kind: Kind,
+    name: &'static str,
+    parts: &[(u32, u32)],
+    token_at: u32,
+) -> Outcome<G::Trap> {
+    let (memory, state) = guest.parts();
+    bytes(memory, token_at, 4)?;
+    let token = state.upstream.call(kind)?;
+    put_u32(memory, token_at, token)?;
+    state.count_out(parts.iter().map(|(_, size)| *size as usize).sum());
+    state.trace_call(name);
+    Ok(())
+}
+
+/// A call of [`proxy_redis_call`](super::proxy_redis_call).
+pub(super) fn make_redis_call<G: Guest>(guest: &mut G, parts: &[(u32, u32)], token_at: u32) -> Outcome<G::Trap> {
+    check(guest, parts)?;
+    make_call(guest, Kind::Redis, "proxy_redis_call", parts, token_at)
 }
 
 /// `proxy_grpc_call`.
@@ -40,12 +73,22 @@ pub(crate) fn proxy_grpc_call<G: Guest>(
     request: u32,
     request_size: u32,
     _timeout_ms: u32,
-    _token_at: u32,
+    token_at: u32,
 ) -> Outcome<G::Trap> {
-    let parts = [(service, service_size), (name, name_size), (method, method_size)];
+    let parts = [
+        (service, service_size),
+        (name, name_size),
+        (method, method_size),
+        (metadata, metadata_size),
+        (request, request_size),
+    ];
     check(guest, &parts)?;
-    check(guest, &[(metadata, metadata_size), (request, request_size)])?;
-    Err(Status::ParseFailure.into())
+    pairs::read(bytes(guest.memory(), metadata, metadata_size)?)?;
+    if service_size == 0 {
+        // Envoy cannot make a service of nothing.
+        return Err(Status::ParseFailure.into());
+    }
+    make_call(guest, Kind::GrpcCall, "proxy_grpc_call", &parts, token_at)
 }
 
 /// `proxy_grpc_stream`.
@@ -60,33 +103,47 @@ pub(crate) fn proxy_grpc_stream<G: Guest>(
     method_size: u32,
     metadata: u32,
     metadata_size: u32,
-    _token_at: u32,
+    token_at: u32,
 ) -> Outcome<G::Trap> {
     let parts = [(service, service_size), (name, name_size), (method, method_size), (metadata, metadata_size)];
     check(guest, &parts)?;
-    Err(Status::ParseFailure.into())
+    pairs::read(bytes(guest.memory(), metadata, metadata_size)?)?;
+    if service_size == 0 {
+        // Envoy cannot make a service of nothing.
+        return Err(Status::ParseFailure.into());
+    }
+    make_call(guest, Kind::GrpcStream, "proxy_grpc_stream", &parts, token_at)
 }
 
-/// `proxy_grpc_send`.
+/// `proxy_grpc_send`: on a stream that is open.
 pub(crate) fn proxy_grpc_send<G: Guest>(
     guest: &mut G,
-    _token: u32,
+    token: u32,
     message: u32,
     size: u32,
     _end_of_stream: u32,
 ) -> Outcome<G::Trap> {
     check(guest, &[(message, size)])?;
-    Err(Status::NotFound.into())
+    if !guest.state().upstream.has_grpc(token, true) {
+        return Err(Status::NotFound.into());
+    }
+    guest.state().count_out(size as usize);
+    Ok(())
 }
 
-/// `proxy_grpc_cancel`.
-pub(crate) fn proxy_grpc_cancel<G: Guest>(_guest: &mut G, _token: u32) -> Outcome<G::Trap> {
-    Err(Status::NotFound.into())
+/// `proxy_grpc_cancel`: of a call or a stream that is open.
+pub(crate) fn proxy_grpc_cancel<G: Guest>(guest: &mut G, token: u32) -> Outcome<G::Trap> {
+    let upstream = &mut guest.state().upstream;
+    if !upstream.has_grpc(token, false) {
+        return Err(Status::NotFound.into());
+    }
+    upstream.forget(token);
+    Ok(())
 }
 
-/// `proxy_grpc_close`.
-pub(crate) fn proxy_grpc_close<G: Guest>(_guest: &mut G, _token: u32) -> Outcome<G::Trap> {
-    Err(Status::NotFound.into())
+/// `proxy_grpc_close`: of a stream that is open; a call is cancelled by it.
+pub(crate) fn proxy_grpc_close<G: Guest>(guest: &mut G, token: u32) -> Outcome<G::Trap> {
+    proxy_grpc_cancel(guest, token)
 }
 
 /// `proxy_get_status`: of the last gRPC call; without one, 0 and no message.

@@ -154,7 +154,7 @@ impl State {
         match (map, self.phase) {
             (0, Phase::Request | Phase::Response | Phase::End) => Some(&self.exchange.request),
             (2, Phase::Response | Phase::End) => Some(&self.exchange.response),
-            _ => None,
+            _ => self.upstream.headers_ref(map),
         }
     }
 }

@@ -1,6 +1,7 @@
-//! What only Higress's gateway has (0.2.100): Redis, upstream hosts, and data put into the chain. There is no Redis and
-//! no upstream here, so each is answered as by a gateway that has none; signatures as in Higress's Go SDK.
+//! What only Higress's gateway has (0.2.100): Redis, upstream hosts, and data put into the chain. Signatures as in
+//! Higress's Go SDK.
 
+use super::calls::make_redis_call;
 use super::guest::{bytes, give_bytes};
 use super::status::{Outcome, Status};
 use super::{Guest, Phase};
@@ -24,19 +25,16 @@ pub(crate) fn proxy_redis_init<G: Guest>(
     Ok(())
 }
 
-/// `proxy_redis_call`: a cluster that is not there is a bad argument.
+/// `proxy_redis_call`: answered by the scripted upstream.
 pub(crate) fn proxy_redis_call<G: Guest>(
     guest: &mut G,
     upstream: u32,
     upstream_size: u32,
     query: u32,
     query_size: u32,
-    _token_at: u32,
+    token_at: u32,
 ) -> Outcome<G::Trap> {
-    let memory = guest.memory();
-    bytes(memory, upstream, upstream_size)?;
-    bytes(memory, query, query_size)?;
-    Err(Status::BadArgument.into())
+    make_redis_call(guest, &[(upstream, upstream_size), (query, query_size)], token_at)
 }
 
 /// `proxy_inject_encoded_data_to_filter_chain`: data for the client, which becomes part of the response body.

@@ -1,5 +1,6 @@
 use std::mem::swap;
 
+use super::upstream::Kind;
 use super::{Callback, Phase, State};
 use crate::{Action, Exchange, HostError, Instance, Said};
 
@@ -24,6 +25,8 @@ pub(crate) trait Vm {
 /// The context of the plugin itself; those of streams follow.
 const ROOT_CONTEXT: u32 = 1;
 const CONTINUE: u32 = 0;
+/// Answers that are told in a row before a plugin is taken to go on for ever.
+const LIMIT_ANSWERS: usize = 1024;
 
 /// A plugin that lives: the order of calls of the ABI, the same on every runtime.
 pub(crate) struct Life<V> {
@@ -92,6 +95,8 @@ impl<V: Vm> Life<V> {
         for callback in [Callback::Done, Callback::Log, Callback::Delete] {
             self.call(callback, &[context])?;
         }
+        self.vm.state().phase = Phase::Start;
+        self.deliver()?;
         Ok(action)
     }
 
@@ -113,12 +118,54 @@ impl<V: Vm> Life<V> {
         // 0.1.0 has no third parameter.
         let parameters = on_headers.parameters(state.version);
         let answer = self.call(on_headers, &[context, fields, u32::from(body_size == 0)][..parameters])?;
+        self.deliver()?;
         let action = self.action(phase, answer);
         if action != Action::Continue || body_size == 0 {
             return Ok(action);
         }
+        // A pause before this is over, so it counts for the body no more.
+        self.vm.state().continued[usize::from(phase == Phase::Response)] = false;
         let answer = self.call(on_body, &[context, body_size, 1])?;
+        self.deliver()?;
         Ok(self.action(phase, answer))
+    }
+
+    /// Tells the plugin the answers to its calls, and to those that it makes meanwhile, as the gateway's loop would.
+    #[inline]
+    fn deliver(&mut self) -> Result<(), (Callback, String)> {
+        if self.vm.state().upstream.is_idle() { Ok(()) } else { self.deliver_waiting() }
+    }
+
+    #[cold]
+    fn deliver_waiting(&mut self) -> Result<(), (Callback, String)> {
+        for _ in 0..LIMIT_ANSWERS {
+            let Some(call) = self.vm.state().upstream.answer_next() else { return Ok(()) };
+            let (fields, size) = self.vm.state().upstream.sizes();
+            let token = call.token;
+            // Calls belong to the plugin's context; SDKs find the stream by the token.
+            match call.kind {
+                Kind::Http => self.call(Callback::HttpCallResponse, &[ROOT_CONTEXT, token, fields, size, 0])?,
+                Kind::GrpcCall => self.call(Callback::GrpcReceive, &[ROOT_CONTEXT, token, size])?,
+                Kind::GrpcStream => {
+                    self.call(Callback::GrpcReceiveInitialMetadata, &[ROOT_CONTEXT, token, 0])?;
+                    self.call(Callback::GrpcReceiveTrailingMetadata, &[ROOT_CONTEXT, token, 0])?;
+                    self.call(Callback::GrpcClose, &[ROOT_CONTEXT, token, 0])?
+                }
+                Kind::Redis => self.call(Callback::RedisCallResponse, &[ROOT_CONTEXT, token, 0, size])?,
+            };
+            self.vm.state().upstream.told();
+        }
+        // A plugin that answers each answer with a call would never come to an end.
+        self.vm.state().upstream.clear();
+        Ok(())
+    }
+
+    /// The timer's tick, if the plugin set one, and answers that are still to be told.
+    fn tick(&mut self) -> Result<(), (Callback, String)> {
+        if self.vm.state().tick_period_ms > 0 {
+            self.call(Callback::Tick, &[ROOT_CONTEXT])?;
+        }
+        self.deliver()
     }
 
     fn action(&mut self, phase: Phase, answer: Option<u32>) -> Action {
@@ -144,8 +191,10 @@ impl<V: Vm> Instance for Life<V> {
             return Err(dead.clone());
         }
         self.vm.refuel();
+        // A gateway's timer ticks between requests. Here, too, but not while timing: its price is not that of a request.
+        let ticked = if exchange.observation.is_some() { self.tick() } else { Ok(()) };
         swap(exchange, &mut self.vm.state().exchange);
-        let outcome = self.stream();
+        let outcome = ticked.and_then(|()| self.stream());
         let fuel = self.vm.fuel_used();
         swap(exchange, &mut self.vm.state().exchange);
         if let Some(observation) = &mut exchange.observation {

@@ -29,6 +29,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod trap;
+mod upstream;
 mod version;
 mod wasi;
 

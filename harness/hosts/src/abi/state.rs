@@ -6,6 +6,7 @@ use super::metrics::Metrics;
 use super::queues::Queues;
 use super::shared::SharedData;
 use super::status::Status;
+use super::upstream::Upstream;
 use crate::log::Log;
 use crate::{Exchange, Headers, Observation};
 
@@ -37,9 +38,10 @@ pub(crate) struct State {
     pub(crate) shared_data: SharedData,
     pub(crate) queues: Queues,
     pub(crate) metrics: Metrics,
+    pub(crate) upstream: Upstream,
     /// Context that the guest declared to be at work; 0 until it did.
     pub(crate) effective_context: u32,
-    /// Period in milliseconds that the guest asked for; 0 is none. Nothing here ticks.
+    /// Period in milliseconds that the guest asked for; 0 is none.
     pub(crate) tick_period_ms: u32,
     /// Context of the stream at hand; 0 when there is none.
     pub(crate) context: u32,
@@ -66,6 +68,7 @@ impl State {
             shared_data: SharedData::default(),
             queues: Queues::default(),
             metrics: Metrics::default(),
+            upstream: Upstream::default(),
             effective_context: 0,
             tick_period_ms: 0,
             context: 0,
@@ -90,15 +93,14 @@ impl State {
         }
     }
 
-    /// The header map of that number: 0 request headers, 2 response headers. The other maps (trailers, gRPC
-    /// metadata, answers to calls) never exist here. A map that is not there is a bad argument, as in Envoy.
+    /// The header map of that number: 0 request headers, 2 response headers, 4 to 7 those of an answer to a call while
+    /// it is told. Trailers (1, 3) never exist here. A map that is not there is a bad argument, as in Envoy.
     #[inline]
     pub(crate) fn headers(&mut self, map: u32) -> Result<&mut Headers, Status> {
         match (map, self.phase) {
-            (_, Phase::Start) => Err(Status::BadArgument),
-            (0, _) => Ok(&mut self.exchange.request),
+            (0, Phase::Request | Phase::Response | Phase::End) => Ok(&mut self.exchange.request),
             (2, Phase::Response | Phase::End) => Ok(&mut self.exchange.response),
-            _ => Err(Status::BadArgument),
+            _ => self.upstream.headers(map).ok_or(Status::BadArgument),
         }
     }
 }

@@ -86,7 +86,7 @@ pub(crate) fn proxy_done<G: Guest>(_guest: &mut G) -> Outcome<G::Trap> {
     Ok(())
 }
 
-/// `proxy_set_tick_period_milliseconds`. Kept; nothing here ticks.
+/// `proxy_set_tick_period_milliseconds`. There is a tick before each request that is observed, and none while timing.
 pub(crate) fn proxy_set_tick_period_milliseconds<G: Guest>(guest: &mut G, period_ms: u32) -> Outcome<G::Trap> {
     guest.state().tick_period_ms = period_ms;
     Ok(())

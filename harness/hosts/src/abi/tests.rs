@@ -373,6 +373,13 @@ fn output_is_logged_and_random_bytes_are_the_same_in_every_run() {
     ok(fake.status("fd_write", &[2, 200, 2, 8]));
     assert_eq!(fake.word(8), size + size2);
     assert_eq!(fake.state.log.lines(), ["panic: first", "second"]);
+    for part in ["go", "routine ", "1\nma", "in"] {
+        let (at, size) = fake.text(100, part.as_bytes());
+        fake.text(200, &at.to_le_bytes());
+        fake.text(204, &size.to_le_bytes());
+        ok(fake.status("fd_write", &[2, 200, 1, 8]));
+    }
+    assert_eq!(fake.state.log.lines(), ["panic: first", "second", "goroutine 1", "main"], "lines end where they end");
     assert_eq!(fake.status("fd_write", &[3, 200, 2, 8]), 8, "no other descriptor");
     ok(fake.status("random_get", &[300, 13]));
     let random = fake.memory[300..313].to_vec();

@@ -50,7 +50,7 @@ fn write_to_log(
         message.extend_from_slice(&part[..part.len().min(4096)]);
     }
     state.count_out(message.len());
-    state.log.push(&message);
+    state.log.write(&message);
     put_u32(memory, written_at, written)
 }
 
