@@ -113,8 +113,8 @@ impl Column {
     }
 }
 
-/// Columns that fit: where several hosts share a narrow table, the host is worth more than the language, which most
-/// plugins have in their name.
+/// All columns that may be of use. Where several hosts share a narrow table, the host is worth more than the language,
+/// which most plugins have in their name.
 fn columns(place: &Place<'_>, width: u16) -> Vec<Column> {
     use Column::*;
     let several = place.hosts.len() > 1;
@@ -127,23 +127,51 @@ fn columns(place: &Place<'_>, width: u16) -> Vec<Column> {
     columns
 }
 
+/// What a narrow terminal goes without, first to last: the figure and its interval stay longest, and the host as long
+/// as them where it tells rows apart.
+fn dispensable(rows: &[Row<'_>]) -> [Column; 6] {
+    use Column::*;
+    let mut names: Vec<&str> = rows.iter().map(|row| row.cell.plugin.as_str()).collect();
+    names.sort_unstable();
+    let alike = names.windows(2).any(|pair| pair[0] == pair[1]);
+    if alike { [Language, Noop, P50, P99, Interval, Host] } else { [Language, Noop, P50, Host, P99, Interval] }
+}
+
+/// Title and rows as text, with as many columns as fit side by side without breaking what stands in them.
+fn fitting(place: &Place<'_>, rows: &[Row<'_>], width: u16) -> (Vec<Column>, Vec<Vec<String>>) {
+    let digits = decimals(place.largest_ns());
+    let mut columns = columns(place, width);
+    let mut dispensable = dispensable(rows).into_iter();
+    loop {
+        let mut lines = vec![columns.iter().map(|column| column.title().to_owned()).collect::<Vec<_>>()];
+        lines.extend(rows.iter().map(|row| columns.iter().map(|&column| content(column, row, digits)).collect()));
+        let widest = |index: usize| lines.iter().map(|line| line[index].chars().count()).max().unwrap_or(0);
+        let others: usize = (1..columns.len()).map(|index| widest(index) + 2).sum();
+        if others + widest(0) <= usize::from(width) {
+            return (columns, lines);
+        }
+        let dropped = dispensable.find(|column| columns.contains(column));
+        let Some(dropped) = dropped else {
+            let room = usize::from(width).saturating_sub(others).max(4);
+            lines.iter_mut().for_each(|line| line[0] = text::elide(&line[0], room));
+            return (columns, lines);
+        };
+        columns.retain(|column| *column != dropped);
+    }
+}
+
 fn draw(place: &Place<'_>, options: TableOptions, paint: Paint, lines: &mut Vec<String>) {
-    let columns = columns(place, options.width);
+    let noise = place.noise.map(|cell| Row { cell, noop: None, sdk_adds: None });
+    let rows: Vec<Row<'_>> = place.rows.iter().cloned().chain(noise).collect();
+    let (columns, mut cells) = fitting(place, &rows, options.width);
     let mut table = Table::new();
     let rule = LineStyle::none().fill('─');
     table
         .load_style(TableStyle::new().header_separator(rule))
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(options.width)
-        .set_header(columns.iter().map(|column| column.title()).collect::<Vec<_>>());
-    let digits = decimals(place.largest_ns());
-    for row in &place.rows {
-        table.add_row(columns.iter().map(|&column| content(column, row, digits)).collect::<Vec<_>>());
-    }
-    if let Some(noise) = place.noise {
-        let row = Row { cell: noise, noop: None, sdk_adds: None };
-        table.add_row(columns.iter().map(|&column| content(column, &row, digits)).collect::<Vec<_>>());
-    }
+        .set_header(cells.remove(0))
+        .add_rows(cells);
     for (index, column) in columns.iter().enumerate() {
         let column_style = table.column_mut(index).expect("every column has a header");
         column_style.set_padding(if index == 0 { (0, 1) } else { (1, if index + 1 == columns.len() { 0 } else { 1 }) });

@@ -64,8 +64,9 @@ pub(super) fn table(caption: &str, columns: &[&str], rows: &[TableRow]) -> Strin
         .collect();
     let body: String = rows.iter().map(row).collect();
     let caption = escape(caption);
-    let table =
-        format!("<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>");
+    let table = format!(
+        "<table><caption><span>{caption}</span></caption><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
+    );
     scroll(&caption, &table)
 }
 

@@ -11,8 +11,23 @@ use crate::text::{escape, name};
 use super::View;
 use super::parts::{Cell, TableRow, plugin, table};
 
-/// Host functions that get a column each; beyond, the table would be all columns.
-const MOST_COLUMNS: usize = 8;
+/// What calls mean, whatever an API names them: by Proxy-Wasm, by Envoy's Lua, by the plugin in Rust.
+const MEANINGS: [(&str, [&str; 3]); 5] = [
+    ("add", ["proxy_add_header_map_value", "headers:add", "add"]),
+    ("replace", ["proxy_replace_header_map_value", "headers:replace", "replace"]),
+    ("get", ["proxy_get_header_map_value", "headers:get", "get"]),
+    ("remove", ["proxy_remove_header_map_value", "headers:remove", "remove"]),
+    ("pairs", ["proxy_get_header_map_pairs", "headers:pairs", "pairs"]),
+];
+
+/// Calls of other names that get a column each; beyond, the table would be all columns.
+const MOST_OTHERS: usize = 3;
+
+/// A column of calls.
+struct Calls<'a> {
+    title: String,
+    names: Vec<&'a str>,
+}
 
 /// A plugin's figures at a workload, with all hosts that counted the same.
 struct Counted<'a> {
@@ -30,22 +45,40 @@ pub(super) fn body(view: &View<'_>) -> String {
     let tables: String = workloads.iter().map(|workload| of_workload(&counted, workload)).collect();
     format!(
         "<p class=\"quiet\">Counted in a pass of its own, never while timing, and the same on every machine. Bytes in are \
-         copied into the guest, bytes out read from it; allocations are the host’s calls of the guest’s allocator; fuel \
+         copied into the guest, bytes out read from it; calls that mean the same stand in one column, whatever the API \
+         names them; allocations are the host’s calls of the guest’s allocator; fuel \
          is about one unit per instruction.</p>{tables}"
     )
 }
 
 fn of_workload(counted: &[Counted<'_>], workload: &str) -> String {
     let counted: Vec<&Counted<'_>> = counted.iter().filter(|counted| counted.cell.workload == workload).collect();
-    let calls: BTreeSet<&str> =
-        counted.iter().flat_map(|counted| counted.counters.host_calls.keys()).map(String::as_str).collect();
-    let calls: Vec<&str> = calls.into_iter().take(MOST_COLUMNS).collect();
-    let titles: Vec<String> = calls.iter().map(|call| format!(">_{}", name(call, 60))).collect();
+    let calls = calls(&counted);
     let mut columns = vec!["Plugin", "counted by", ">host calls"];
-    columns.extend(titles.iter().map(String::as_str));
+    columns.extend(calls.iter().map(|calls| calls.title.as_str()));
     columns.extend([">bytes in", ">bytes out", ">allocations", ">fuel"]);
     let rows: Vec<TableRow> = counted.iter().map(|counted| row(counted, &calls)).collect();
     table(&format!("Exact figures of one request, workload {}", name(workload, 40)), &columns, &rows)
+}
+
+/// Calls that mean the same in one column, then others by name, then the rest in one.
+fn calls<'a>(counted: &[&'a Counted<'_>]) -> Vec<Calls<'a>> {
+    let mut names: BTreeSet<&str> =
+        counted.iter().flat_map(|counted| counted.counters.host_calls.keys()).map(String::as_str).collect();
+    let mut columns = Vec::new();
+    for (meaning, same) in MEANINGS {
+        let same: Vec<&str> = same.iter().filter_map(|name| names.take(name)).collect();
+        if !same.is_empty() {
+            columns.push(Calls { title: format!(">{meaning}"), names: same });
+        }
+    }
+    let mut others: Vec<&str> = names.into_iter().collect();
+    let rest = if others.len() > MOST_OTHERS { others.split_off(MOST_OTHERS - 1) } else { Vec::new() };
+    columns.extend(others.into_iter().map(|call| Calls { title: format!(">_{}", name(call, 60)), names: vec![call] }));
+    if !rest.is_empty() {
+        columns.push(Calls { title: format!(">{} others", rest.len()), names: rest });
+    }
+    columns
 }
 
 fn counted(summary: &Summary) -> Vec<Counted<'_>> {
@@ -65,14 +98,15 @@ fn counted(summary: &Summary) -> Vec<Counted<'_>> {
     all
 }
 
-fn row(counted: &Counted<'_>, calls: &[&str]) -> TableRow {
+fn row(counted: &Counted<'_>, calls: &[Calls<'_>]) -> TableRow {
     let Counted { cell, counters, hosts } = counted;
     let mut cells = vec![
         plugin(&cell.plugin, &cell.language),
         Cell::Html(format!("<span class=\"nowrap\">{}</span>", escape(&hosts.join(", ")))),
         Cell::Main(grouped(counters.host_calls.values().sum())),
     ];
-    cells.extend(calls.iter().map(|call| Cell::Number(grouped(counters.host_calls.get(*call).copied().unwrap_or(0)))));
+    let times = |call: &&str| counters.host_calls.get(*call).copied().unwrap_or(0);
+    cells.extend(calls.iter().map(|calls| Cell::Number(grouped(calls.names.iter().map(times).sum()))));
     cells.extend([
         Cell::Number(grouped(counters.bytes_in)),
         Cell::Number(grouped(counters.bytes_out)),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::synthetic::{Make, record};
 use roxmltree::{Document, Node};
 use serde_json::Value;
-use tollgate_record::{Control, Failure, Record};
+use tollgate_record::{Control, Failure, PluginKind, Record};
 use tollgate_reports::{charts, html, json, places, summarize};
 
 fn pages() -> Vec<(&'static str, Vec<Record>)> {
@@ -235,6 +235,43 @@ fn the_noise_is_spoken_of_where_it_can_be_seen() {
         let page = html(&[noisy]);
         let envoy = &page[..page.find("id=\"bars1\"").expect("the next chart")];
         assert_eq!(envoy.contains("grey band"), visible, "{noise_us} µs");
+    }
+}
+
+#[test]
+fn calls_that_mean_the_same_share_a_column() {
+    let mut record = record(&Make { requests: 20, ..Make::default() });
+    let names = |prefix: &str, suffix: &str| {
+        ["replace", "get", "remove"].map(|call| (format!("{prefix}{call}{suffix}"), 20)).into_iter().collect()
+    };
+    for cell in record.cells.iter_mut().filter(|cell| cell.id.workload == "headers") {
+        let Some(counters) = cell.counters.as_mut() else { continue };
+        counters.host_calls = match cell.kind {
+            Some(PluginKind::Native) => names("", ""),
+            Some(PluginKind::Lua) => names("headers:", ""),
+            _ => names("proxy_", "_header_map_value"),
+        };
+        if cell.id.plugin == "go-sdk" {
+            let others = ["proxy_log", "proxy_get_property", "proxy_set_property", "proxy_define_metric"];
+            counters.host_calls.extend(others.map(|name| (name.to_owned(), 3)));
+        }
+    }
+    let main = main_of(&html(&[record]));
+    let document = Document::parse(&main).expect("well formed");
+    let work = document.descendants().find(|node| node.attribute("id") == Some("work")).expect("the section");
+    let text = |node: Node<'_, '_>| {
+        node.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect::<String>()
+    };
+    let table = descendants(&work, "table").next().expect("a table");
+    let head: Vec<String> =
+        descendants(&table, "thead").flat_map(|head| descendants(&head, "th").map(text).collect::<Vec<_>>()).collect();
+    assert_eq!(head[3..6], ["replace", "get", "remove"], "{head:?}");
+    assert_eq!(head[6..9], ["proxy_define_metric", "proxy_get_property", "2 others"], "{head:?}");
+    for row in descendants(&table, "tbody").flat_map(|body| descendants(&body, "tr").collect::<Vec<_>>()) {
+        let cells: Vec<String> = row.children().filter(Node::is_element).map(text).collect();
+        assert_eq!(cells[3..6], ["20", "20", "20"], "{cells:?}");
+        let total: u64 = cells[3..9].iter().map(|cell| cell.parse::<u64>().expect("a number")).sum();
+        assert_eq!(cells[2], total.to_string(), "the columns add up: {cells:?}");
     }
 }
 

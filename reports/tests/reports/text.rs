@@ -167,6 +167,28 @@ fn the_table_keeps_to_its_width_and_says_everything() {
 }
 
 #[test]
+fn a_narrow_table_has_fewer_columns_and_no_broken_cell() {
+    for (summary, name) in [(usual(), "usual"), (hostile(), "hostile")] {
+        for width in [24, 30, 40, 50, 59, 80, 100] {
+            let text = table(&summary, TableOptions { width, colour: false });
+            let parts: Vec<&str> = text.split("\n\n").filter(|part| part.contains('─')).collect();
+            let places = places(&summary);
+            assert_eq!(parts.len(), places.len(), "{name} at {width}");
+            for (part, place) in parts.iter().zip(&places) {
+                let rows: Vec<&str> = part.lines().skip_while(|line| !line.starts_with('─')).skip(1).collect();
+                let end = rows.iter().position(|row| row.starts_with("A' ")).expect("the noise is the last row");
+                assert_eq!(end, place.rows.len(), "{name} at {width}, rows are broken:\n{part}");
+                for row in &rows[..=end] {
+                    let has_figure = row.contains(|c: char| c.is_ascii_digit()) || row.contains("failed");
+                    assert!(row.chars().count() <= usize::from(width) && has_figure, "{name} at {width}: {row}");
+                }
+            }
+            assert!(text.contains("added µs"), "{name} at {width}: {text}");
+        }
+    }
+}
+
+#[test]
 fn csv_is_rectangular_and_holds_no_formula() {
     for summary in [usual(), hostile()] {
         let text = csv(&summary);
