@@ -118,6 +118,14 @@ impl Run<'_> {
         ControlFlow::Continue(())
     }
 
+    /// Whether the time is over and enough was measured, or the longest time is.
+    fn is_over(&self, end: Instant, latest: Instant) -> bool {
+        match Instant::now() {
+            now if now < end => false,
+            now => self.collector.blocks() >= LEAST_BLOCKS || now > latest,
+        }
+    }
+
     /// Rounds that count.
     fn rounds(&mut self, end: Instant, latest: Instant) {
         while !self.is_over(end, latest) && self.can_go_on() {
