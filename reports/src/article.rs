@@ -157,6 +157,13 @@ fn judge(published: Published, measured: &[Measured]) -> (Verdict, String) {
     if low <= 0.0 {
         return (Verdict::NotComparable, format!("{figure} on Envoy is not above the noise of this run."));
     }
+    let few = unsettled(std::iter::once(&envoy.added_ns));
+    if far <= SAME
+        && let Some(few) = few
+    {
+        let text = format!("{figure} on Envoy agrees within a quarter, which is {few}.{same_api}");
+        return (Verdict::NotComparable, text);
+    }
     if far <= SAME {
         let text =
             format!("{figure} on Envoy agrees within a quarter, though the article names no hardware.{same_api}");

@@ -63,6 +63,7 @@ fn title(place: &Place<'_>) -> String {
 fn spoken(place: &Place<'_>) -> String {
     let name = crate::text::name(place.hosts[0].0, 24);
     match (place.mode, name.as_str()) {
+        (Mode::InProcess, _) if place.hosts.len() > 1 => "In process".to_owned(),
         (Mode::InProcess, _) => format!("In process, on {name},"),
         (Mode::Live, "embedded") => "On the embedded gateway".to_owned(),
         (Mode::Live, "envoy") => "On Envoy".to_owned(),

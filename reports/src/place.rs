@@ -144,8 +144,9 @@ pub fn places(summary: &Summary) -> Vec<Place<'_>> {
             place.rows[index].sdk_adds = sdk_adds(place.rows[index].cell, &place.rows);
         }
     }
-    // The workload that all plugins share comes after those of single ones, because the last place is the headline's.
-    places.sort_by_key(|place| (nearness(place), place.workload == SHARED));
+    // The last place is the headline's: that of the workload that all plugins share, unless it has no figure.
+    let has_figure = |place: &Place<'_>| place.rows.iter().any(|row| row.cell.added_ns.is_some());
+    places.sort_by_key(|place| (nearness(place), has_figure(place), place.workload == SHARED));
     places
 }
 

@@ -11,7 +11,7 @@ use crate::number::{significant, us};
 use crate::place::{Place, Row};
 use crate::summary::SummaryCell;
 
-const LEFT: i32 = 158;
+const LEFT: i32 = 166;
 /// Room for the figure behind the longest bar.
 const RIGHT: i32 = WIDTH - 50;
 const TOP: i32 = 34;

@@ -61,7 +61,7 @@ fn facts_list(view: &View<'_>) -> String {
             ("Measured", escape(&date(run.started_unix_ms))),
             ("On", escape(&format!("{cpu}, {}", facts::cores(machine.cores)))),
             ("How sure", prose(&sure)),
-            ("Repeat", format!("seed {}, <a href=\"#{}\">command and method</a>", run.seed, view.id("method"))),
+            ("Repeat", format!("seed {}<br/><a href=\"#{}\">command and method</a>", run.seed, view.id("method"))),
         ],
     )
 }

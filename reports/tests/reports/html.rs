@@ -299,7 +299,7 @@ fn charts_are_for_phones_too() {
                 svg.attribute("viewBox").expect("a size").split(' ').map(|n| n.parse().expect("a number")).collect();
             for text in descendants(&svg, "text") {
                 let number = |name: &str| text.attribute(name).expect("there").parse::<f64>().expect("a number");
-                let length = text.text().unwrap_or_default().chars().count() as f64 * 7.0;
+                let length = text.text().unwrap_or_default().chars().count() as f64 * 7.8;
                 let (left, right) = match text.attribute("text-anchor") {
                     Some("end") => (number("x") - length, number("x")),
                     Some("middle") => (number("x") - length / 2.0, number("x") + length / 2.0),

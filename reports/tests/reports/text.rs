@@ -305,9 +305,14 @@ fn a_record_without_figures_still_reads() {
 fn the_article_is_judged_on_envoy_only_and_within_reason() {
     let published_us = [("cpp-raw", 0.19), ("go-sdk", 0.20), ("rust-sdk", 0.21)];
     // Measured over published: equal, a factor that hardware explains, one that it does not.
-    let cases = [(1.0, Verdict::Confirmed), (0.5, Verdict::NotComparable), (0.1, Verdict::Contradicted)];
-    for (factor, expected) in cases {
-        let mut record = record(&Make { requests: 20, ..Make::default() });
+    let cases = [
+        (1.0, 6, Verdict::Confirmed),
+        (1.0, 5, Verdict::NotComparable),
+        (0.5, 6, Verdict::NotComparable),
+        (0.1, 6, Verdict::Contradicted),
+    ];
+    for (factor, starts, expected) in cases {
+        let mut record = record(&Make { requests: 20, starts, ..Make::default() });
         for (name, ms) in published_us {
             set(&mut record, "envoy", name, |cell| {
                 for series in &mut cell.series {
@@ -373,6 +378,12 @@ fn plugins_given_by_path_keep_their_name_and_leave_the_headline_to_the_compariso
     }
     let last = places(&summary).pop().expect("places");
     assert_eq!((last.hosts[0].0, last.workload), ("envoy", "headers"));
+    let mut failed = own.clone();
+    for cell in failed.cells.iter_mut().filter(|cell| cell.id.host == "envoy" && cell.id.workload == "headers") {
+        cell.error = Some(Failure::plugin("verify", "effects differ"));
+    }
+    let title = headline(&summarize(&failed)).title;
+    assert!(title.contains("88.4 µs (mine)") || title.contains("88.4 µs (script)"), "what there is: {title}");
     let svg = charts::bars(&last, "bars").expect("figures");
     for wanted in [">mine<", ">script<", ">Lua<", ">C++, raw<"] {
         assert!(svg.contains(wanted), "no label {wanted}");
