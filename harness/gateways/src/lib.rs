@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 mod attribution;
+mod chunked;
 mod contract;
 mod embedded;
 mod envoy;

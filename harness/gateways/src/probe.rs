@@ -1,6 +1,9 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
 use std::time::{Duration, Instant};
+
+use crate::chunked;
 
 /// A blocking HTTP/1.1 connection that times one request after another.
 ///
@@ -12,6 +15,8 @@ pub struct Probe {
     stream: TcpStream,
     buffer: Box<[u8; CAPACITY]>,
     filled: usize,
+    /// Whether the chunks of the last response were put together.
+    joined: bool,
     /// Length of the last response that was found whole: one of the same length needs no look inside to be whole.
     usual: usize,
     timeout: Duration,
@@ -71,13 +76,13 @@ impl Probe {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(timeout))?;
         stream.set_write_timeout(Some(timeout))?;
-        Ok(Self { stream, buffer: Box::new([0; CAPACITY]), filled: 0, usual: 0, timeout })
+        Ok(Self { stream, buffer: Box::new([0; CAPACITY]), filled: 0, joined: false, usual: 0, timeout })
     }
 
     /// Sends a prebuilt request and reads the whole response. Returns nanoseconds from before the write until the last
     /// byte is there.
     pub fn exchange(&mut self, request: &[u8]) -> Result<u64, ProbeError> {
-        self.filled = 0;
+        (self.filled, self.joined) = (0, false);
         let begin = Instant::now();
         self.write(request)?;
         loop {
@@ -94,6 +99,8 @@ impl Probe {
 
     /// What the last response says; to be asked after the clock has stopped.
     pub fn response(&mut self) -> Result<Response<'_>, ProbeError> {
+        let raw = if self.joined { self.usual } else { self.filled };
+        let framed = self.joined || self.join_chunks()?;
         let bytes = &self.buffer[..self.filled];
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut parsed = httparse::Response::new(&mut headers);
@@ -108,16 +115,37 @@ impl Probe {
         };
         let body = &bytes[head..];
         let length: usize = header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-        if body.len() != length {
+        if !framed && body.len() != length {
             return Err(ProbeError::Malformed(format!("{} bytes of body, {length} announced", body.len())));
         }
-        self.usual = self.filled;
+        self.usual = raw;
         Ok(Response {
             status: parsed.code.unwrap_or(0),
             arm: header(crate::ARM_HEADER),
             left: header(crate::LEFT_HEADER),
             body,
         })
+    }
+
+    /// Puts the content of chunks together, in place; whether there were any.
+    fn join_chunks(&mut self) -> Result<bool, ProbeError> {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut parsed = httparse::Response::new(&mut headers);
+        let Ok(httparse::Status::Complete(head)) = parsed.parse(&self.buffer[..self.filled]) else { return Ok(false) };
+        if !is_chunked(parsed.headers) {
+            return Ok(false);
+        }
+        let malformed = |what: &str| ProbeError::Malformed(what.to_owned());
+        let chunks = chunked::chunks(&self.buffer[head..self.filled]).map_err(malformed)?;
+        let chunks = chunks.filter(|chunks| head + chunks.end == self.filled);
+        let chunks = chunks.ok_or_else(|| malformed("its chunks do not end with it"))?;
+        self.filled = head;
+        for Range { start, end } in chunks.content {
+            self.buffer.copy_within(head + start..head + end, self.filled);
+            self.filled += end - start;
+        }
+        self.joined = true;
+        Ok(true)
     }
 
     fn write(&mut self, request: &[u8]) -> Result<(), ProbeError> {
@@ -145,8 +173,7 @@ impl Probe {
         }
     }
 
-    /// Whether header and announced body are there. Without `content-length` there is no body: the contract's
-    /// responses always announce theirs.
+    /// Whether header and announced body are there. Without `content-length`, or chunks, there is no body.
     fn is_whole(&self) -> Result<bool, ProbeError> {
         let bytes = &self.buffer[..self.filled];
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
@@ -155,6 +182,9 @@ impl Probe {
         let httparse::Status::Complete(head) = status else {
             return Ok(false);
         };
+        if is_chunked(parsed.headers) {
+            return Ok(chunked::chunks(&bytes[head..]).map_err(|what| ProbeError::Malformed(what.into()))?.is_some());
+        }
         let length = parsed.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
         let length = length.and_then(|header| std::str::from_utf8(header.value).ok()?.parse::<usize>().ok());
         Ok(self.filled >= head.saturating_add(length.unwrap_or(0)))
@@ -167,4 +197,9 @@ impl Probe {
             _ => ProbeError::Io(error),
         }
     }
+}
+
+fn is_chunked(headers: &[httparse::Header<'_>]) -> bool {
+    let is_it = |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case("transfer-encoding");
+    headers.iter().find(is_it).is_some_and(|header| header.value.eq_ignore_ascii_case(b"chunked"))
 }

@@ -274,3 +274,21 @@ fn without_a_control_nothing_is_measured_and_it_is_said() {
         assert!(outcomes[0].1.as_ref().unwrap_err().message.contains("control A"));
     }
 }
+
+/// Plugins that change bodies take `content-length` away; a gateway then sends chunks.
+#[test]
+fn a_response_without_content_length_is_read_too() {
+    let _one = one_at_a_time();
+    for gateway in gateways() {
+        let mut taking = plugin("lua").unwrap().clone();
+        taking.name = "taking".to_owned();
+        taking.workload_checked = false;
+        taking.bytes = b"function envoy_on_response(handle) handle:headers():remove('content-length') end"[..].into();
+        let arms = [controls(gateway), vec![arm(gateway, &taking, headers())]].concat();
+        let mut running = start(gateway, &arms);
+        assert!(running.refused().is_empty(), "{:?}", running.refused());
+        for (id, outcome) in measure_for(running.as_mut(), &arms, Duration::from_millis(300)) {
+            assert!(outcome.is_ok(), "{id}: {outcome:?}");
+        }
+    }
+}
