@@ -3,3 +3,4 @@
 mod html;
 mod synthetic;
 mod text;
+mod words;
