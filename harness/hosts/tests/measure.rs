@@ -74,22 +74,40 @@ fn a_plugin_that_fails_later_is_a_failure_and_not_a_fast_arm() {
     let mut leaves = tired.clone();
     leaves.name = "leaves-a-header".to_owned();
     leaves.workload_checked = true;
+    // As many operations as the workload has, so that only the headers tell.
     leaves.bytes = format!(
-        "{}\nlocal inner, n = envoy_on_request, 0\nfunction envoy_on_request(handle)\n  inner(handle)\n  n = n + 1\n  \
-         if n > 1000 then handle:headers():add('left', '1') end\nend\n",
+        "{}\nlocal inner, n = envoy_on_request, 0\nfunction envoy_on_request(handle)\n  n = n + 1\n  if n <= 1000 then \
+         return inner(handle) end\n  for _ = 1, 59 do handle:headers():get('left') end\n  \
+         handle:headers():add('left', '1')\nend\n",
         plugin("lua").unwrap().lua_source(b"20"),
     )
     .into_bytes()
     .into();
-    let arms = vec![arm("A", None), arm("tired", Some(&tired)), arm("leaves-a-header", Some(&leaves)), arm("A'", None)];
+    let mut lazy = tired.clone();
+    lazy.name = "lazy".to_owned();
+    lazy.workload_checked = true;
+    lazy.bytes = format!(
+        "{}\nlocal inner, n = envoy_on_request, 0\nfunction envoy_on_request(handle)\n  n = n + 1\n  if n <= 1000 then \
+         return inner(handle) end\nend\n",
+        plugin("lua").unwrap().lua_source(b"20"),
+    )
+    .into_bytes()
+    .into();
+    let arms = vec![
+        arm("A", None),
+        arm("tired", Some(&tired)),
+        arm("leaves-a-header", Some(&leaves)),
+        arm("lazy", Some(&lazy)),
+        arm("A'", None),
+    ];
     let bench = Bench::prepare(arms, &mut |_| ());
-    assert!((0..4).all(|index| bench.failure(index).is_none()), "{bench:?}");
+    assert!((0..5).all(|index| bench.failure(index).is_none()), "{bench:?}");
     let results = bench.run(0, 1, Duration::from_millis(1500), 3, 20, &mut |_, _| ControlFlow::Continue(()));
-    for (index, said) in [(1, "worn out"), (2, "left")] {
+    for (index, said) in [(1, "worn out"), (2, "left"), (3, "other work")] {
         let failure = results[index].1.as_ref().unwrap_err();
         assert!(failure.message.contains(said), "{failure:?}");
     }
-    assert!(!results[3].1.as_ref().unwrap().added_blocks_ns.is_empty(), "the others go on");
+    assert!(!results[4].1.as_ref().unwrap().added_blocks_ns.is_empty(), "the others go on");
 }
 
 #[test]
