@@ -7,8 +7,8 @@ use crate::text;
 /// Starts from which on an interval has 95 % confidence; with fewer nothing is settled.
 pub(crate) const SETTLED_STARTS: u32 = 6;
 
-/// Load per core at the start from which on the machine counts as busy: half of it belonged to others.
-const BUSY_LOAD: f64 = 0.5;
+/// Share of CPU time used by others from which on the machine counts as busy.
+const BUSY_SHARE: f64 = 0.1;
 
 /// Stolen share of CPU time from which on the machine counts as busy: the plugins' differences are of that size.
 const BUSY_STEAL: f64 = 0.01;
@@ -59,11 +59,10 @@ pub(crate) fn whereabouts(summary: &Summary) -> String {
 /// That others used the machine, when they did.
 pub(crate) fn busy(summary: &Summary) -> Option<String> {
     let machine = &summary.environment.machine;
-    let load = machine.load_average.map(|[load, ..]| load);
-    let load = load.filter(|load| *load > f64::from(machine.cores) * BUSY_LOAD);
+    let others = machine.busy_share.filter(|share| *share > BUSY_SHARE);
     let steal = machine.steal_share.filter(|share| *share > BUSY_STEAL);
-    let reasons: Vec<String> = load
-        .map(|load| format!("load {load:.2} on {} when the run began", cores(machine.cores)))
+    let reasons: Vec<String> = others
+        .map(|share| format!("others used {} of its {} when the run began", percent(share), cores(machine.cores)))
         .into_iter()
         .chain(steal.map(|share| format!("{} of CPU time stolen by the hypervisor during it", percent(share))))
         .collect();

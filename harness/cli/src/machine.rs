@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tollgate_record::Environment;
 
@@ -23,6 +23,7 @@ pub(crate) fn environment(versions: BTreeMap<String, String>) -> Environment {
             .map(|text| text.trim().to_owned()),
         virtual_machine: field(&cpuinfo, "flags").map(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
         load_average: load_average(),
+        busy_share: busy_share(),
         steal_share: None,
         clock_ns: Some(clock_ns()),
         versions,
@@ -33,6 +34,7 @@ pub(crate) fn environment(versions: BTreeMap<String, String>) -> Environment {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CpuTicks {
     total: u64,
+    idle: u64,
     stolen: u64,
 }
 
@@ -43,7 +45,7 @@ impl CpuTicks {
         let ticks: Vec<u64> =
             text.lines().next()?.split_whitespace().skip(1).map_while(|word| word.parse().ok()).collect();
         // user nice system idle iowait irq softirq steal; guest time is counted in user already.
-        Some(Self { total: ticks.iter().take(8).sum(), stolen: *ticks.get(7)? })
+        Some(Self { total: ticks.iter().take(8).sum(), idle: ticks.get(3)? + ticks.get(4)?, stolen: *ticks.get(7)? })
     }
 
     /// Share of the time since `earlier` that was stolen, 0 to 1.
@@ -51,6 +53,18 @@ impl CpuTicks {
         let total = self.total.checked_sub(earlier.total).filter(|&ticks| ticks > 0)?;
         Some(self.stolen.saturating_sub(earlier.stolen) as f64 / total as f64)
     }
+}
+
+/// How long the machine is watched for others at work: fifty ticks of the kernel's clock for each core.
+const WATCH: Duration = Duration::from_millis(500);
+
+/// Share of CPU time that others use while we sleep.
+fn busy_share() -> Option<f64> {
+    let before = CpuTicks::now()?;
+    std::thread::sleep(WATCH);
+    let now = CpuTicks::now()?;
+    let total = now.total.checked_sub(before.total).filter(|&ticks| ticks > 0)?;
+    Some(1.0 - now.idle.saturating_sub(before.idle) as f64 / total as f64)
 }
 
 /// Median cost of a clock reading in nanoseconds, from batches of a thousand.

@@ -22,6 +22,9 @@ pub struct Environment {
     pub virtual_machine: Option<bool>,
     /// Load averages over 1, 5 and 15 minutes when the run began.
     pub load_average: Option<[f64; 3]>,
+    /// Share of all CPU time that others used while we waited, just before anything was measured, 0 to 1. The load
+    /// average still shows the build that came before.
+    pub busy_share: Option<f64>,
     /// Share of CPU time stolen by the hypervisor during the run, 0 to 1.
     pub steal_share: Option<f64>,
     /// Median cost of one clock reading in nanoseconds.

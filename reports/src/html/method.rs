@@ -178,6 +178,10 @@ fn machine(record: &Record) -> String {
                 machine.load_average.map_or_else(unknown, |load| load.map(|load| format!("{load:.2}")).join(", ")),
             ),
             (
+                "Used by others at the start",
+                machine.busy_share.map_or_else(unknown, |share| format!("{:.0} % of CPU time", share * 100.0)),
+            ),
+            (
                 "Stolen by the hypervisor",
                 machine.steal_share.map_or_else(unknown, |share| format!("{:.2} %", share * 100.0)),
             ),

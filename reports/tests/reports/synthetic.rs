@@ -89,6 +89,7 @@ fn environment() -> Environment {
         governor: None,
         virtual_machine: Some(true),
         load_average: Some([0.42, 0.61, 0.55]),
+        busy_share: Some(0.02),
         steal_share: Some(0.0012),
         clock_ns: Some(38.0),
         versions: [("envoy", "1.40.0"), ("luajit", "2.1.1774638290"), ("rustc", "1.95.0"), ("wasmtime", "48.0.8")]

@@ -148,16 +148,16 @@ fn plugins_given_by_path_keep_their_name_and_leave_the_headline_to_the_compariso
 #[test]
 fn a_busy_machine_is_said_first() {
     let cases: [(Option<f64>, Option<f64>, &[&str]); 5] = [
-        (Some(1.0), Some(0.01), &[]),
+        (Some(0.1), Some(0.01), &[]),
         (None, None, &[]),
-        (Some(1.01), None, &["load 1.01 on 2 cores"]),
-        (Some(0.2), Some(0.023), &["2.3 % of CPU time stolen"]),
-        (Some(4.0), Some(0.5), &["load 4.00", "50 % of CPU time stolen"]),
+        (Some(0.25), None, &["others used 25 % of its 2 cores"]),
+        (Some(0.02), Some(0.023), &["2.3 % of CPU time stolen"]),
+        (Some(1.0), Some(0.5), &["others used 100 %", "50 % of CPU time stolen"]),
     ];
     let usual = record(&Make { requests: 20, ..Make::default() });
-    for (load, steal, expected) in cases {
+    for (others, steal, expected) in cases {
         let mut busy = usual.clone();
-        busy.environment.load_average = load.map(|load| [load, 0.0, 0.0]);
+        busy.environment.busy_share = others;
         busy.environment.steal_share = steal;
         let summary = summarize(&busy);
         let caveats = headline(&summary).caveats;
