@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use support::{bad_plugin, children, run, runs, status, stderr, tollgate};
+use support::{bad_plugin, children, envoy, run, runs, status, stderr, tollgate};
 use tollgate_record::{Mode, Phase, Record};
 
 /// A run of the cheapest plugin, with something wrong beside it.
@@ -162,6 +162,48 @@ fn a_missing_envoy_is_a_row_with_the_command_that_gets_it() {
         assert!(message.contains("tollgate install envoy") || message.contains("--envoy"), "{message}");
     }
     native_was_measured(&record, Mode::Live);
+}
+
+#[test]
+fn an_envoy_killed_in_the_middle_is_a_row_and_the_rest_is_measured() {
+    if !envoy() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    let mut command = tollgate();
+    command.args(["run", "--time", "quick", "--quiet", "--plugin", "native", "--plugin", "lua", "--gateway", "envoy"]);
+    let run = command.arg("--out").arg(out).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut run = Started(run.unwrap());
+    // And not the one that is only asked for its version.
+    let is_envoy = |pid: &u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|words| words.contains("envoy\0") && words.contains("--concurrency"))
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let envoy = loop {
+        // Envoy is a child of the worker that measures it.
+        let workers = children(run.0.id());
+        if let Some(envoy) = workers.into_iter().flat_map(children).find(is_envoy) {
+            break envoy;
+        }
+        assert!(Instant::now() < deadline, "no envoy was started");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    std::thread::sleep(Duration::from_millis(300));
+    let pid = rustix::process::Pid::from_raw(i32::try_from(envoy).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    assert_eq!(run.0.wait().unwrap().code(), Some(1));
+    let record = Record::read(&out.join("record.json")).unwrap();
+    let on_envoy = |cell: &&tollgate_record::Cell| cell.id.host == "envoy";
+    for cell in record.cells.iter().filter(on_envoy) {
+        let message = &cell.error.as_ref().expect("a failure row").message;
+        assert!(message.contains("died") && message.contains("run again"), "{message}");
+    }
+    assert!(record.cells.iter().filter(on_envoy).count() > 0);
+    native_was_measured(&record, Mode::InProcess);
+    native_was_measured(&record, Mode::Live);
+    gone(&[envoy]);
 }
 
 #[test]

@@ -8,8 +8,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use support::{run, status, stderr, stdout};
-use tollgate_gateways::Options;
+use support::{envoy, run, status, stderr, stdout};
 use tollgate_hosts::HOSTS;
 use tollgate_record::{Phase, Record};
 
@@ -31,19 +30,6 @@ fn finished_run() -> &'static Path {
         (out, folder)
     });
     path
-}
-
-/// Whether there is an Envoy here; in CI there must be.
-fn envoy() -> bool {
-    match tollgate_gateways::gateway("envoy").expect("it is in the list").version(&Options::default()) {
-        Ok(_) => true,
-        Err(error) => {
-            let required = std::env::var_os("TOLLGATE_REQUIRE_ENVOY").is_some();
-            assert!(!required, "TOLLGATE_REQUIRE_ENVOY is set and there is none: {error}");
-            eprintln!("\n*** NOT TESTED on a real Envoy: {error}\n");
-            false
-        }
-    }
 }
 
 #[test]

@@ -61,3 +61,19 @@ pub(crate) fn runs(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| !rest.starts_with(['Z', 'X'])))
 }
+
+/// Whether there is an Envoy here; in CI there must be.
+pub(crate) fn envoy() -> bool {
+    match tollgate_gateways::gateway("envoy")
+        .expect("it is in the list")
+        .version(&tollgate_gateways::Options::default())
+    {
+        Ok(_) => true,
+        Err(error) => {
+            let required = std::env::var_os("TOLLGATE_REQUIRE_ENVOY").is_some();
+            assert!(!required, "TOLLGATE_REQUIRE_ENVOY is set and there is none: {error}");
+            eprintln!("\n*** NOT TESTED on a real Envoy: {error}\n");
+            false
+        }
+    }
+}
