@@ -23,7 +23,7 @@ impl Schedule {
     /// The schedule of a time budget.
     pub(crate) fn of(time: TimeBudget) -> Self {
         let (starts, in_process_ms, live_ms) = match time {
-            TimeBudget::Quick => (3, 1_000, 1_200),
+            TimeBudget::Quick => (3, 700, 800),
             TimeBudget::Standard => (6, 4_000, 5_000),
             TimeBudget::Thorough => (12, 25_000, 35_000),
         };
