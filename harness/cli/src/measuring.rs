@@ -104,12 +104,11 @@ impl<'a> Measuring<'a> {
         self.progress.stage(format!("process {}/{}", start + 1, self.schedule.starts));
         let core = self.core(IN_PROCESS);
         loop {
-            let left: Vec<WorkerArm> = self.alive(arms).map(WorkerArm::from).collect();
             if self.alive(arms).all(|arm| arm.plugin.is_none()) {
                 break;
             }
             let job = Job::Measure {
-                arms: left.clone(),
+                arms: self.alive(arms).map(WorkerArm::from).collect(),
                 start,
                 seed: self.seed(start, 0),
                 duration_ms: self.schedule.in_process.as_millis() as u64,

@@ -9,8 +9,8 @@ use wasmi::{
 };
 
 use crate::abi::{
-    self, ALLOCATORS, Callback, Guest, Life, MEMORY_BYTES, State, TABLE_ELEMENTS, Version, Vm, for_each_import,
-    unknown_import, wrong_signature,
+    self, ALLOCATORS, Callback, Guest, Life, MEMORY_BYTES, State, TABLE_ELEMENTS, Version, Vm, bind_imports,
+    for_each_import, unknown_import, wrong_signature,
 };
 use crate::{Host, HostError, Instance, Module, Said};
 
@@ -173,54 +173,8 @@ impl Guest for Caller<'_, Data> {
     }
 }
 
-/// Binds one function per import: what it needs of wasmi is here, what it does is in `abi`.
-macro_rules! bind {
-    (
-        ($linker:ident)
-        status { $($status:ident($($status_arg:ident: $status_type:ty),*);)* }
-        plain { $($plain:ident = $plain_to:ident($($plain_arg:ident: $plain_type:ty),*) -> $plain_result:ty;)* }
-        wasi { $($wasi:ident = $wasi_to:ident($($wasi_arg:ident: $wasi_type:ty),*) -> $wasi_result:ty;)* }
-        refused { $($refused:ident($($refused_type:ty),*) = $errno:literal;)* }
-    ) => {
-        $($linker.func_wrap(
-            "env",
-            stringify!($status),
-            |mut guest: Caller<'_, Data>, $($status_arg: $status_type),*| {
-                guest.state().count_call(stringify!($status));
-                abi::answer(abi::$status(&mut guest, $($status_arg),*))
-            },
-        )?;)*
-        $($linker.func_wrap(
-            "env",
-            stringify!($plain),
-            |mut guest: Caller<'_, Data>, $($plain_arg: $plain_type),*| -> $plain_result {
-                guest.state().count_call(stringify!($plain));
-                abi::$plain_to(&mut guest, $($plain_arg),*)
-            },
-        )?;)*
-        for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
-            $($linker.func_wrap(
-                module,
-                stringify!($wasi),
-                |mut guest: Caller<'_, Data>, $($wasi_arg: $wasi_type),*| -> $wasi_result {
-                    guest.state().count_call(stringify!($wasi));
-                    abi::$wasi_to(&mut guest, $($wasi_arg),*)
-                },
-            )?;)*
-            $($linker.func_wrap(
-                module,
-                stringify!($refused),
-                |mut guest: Caller<'_, Data>, $(_: $refused_type),*| -> u32 {
-                    guest.state().count_call(stringify!($refused));
-                    $errno
-                },
-            )?;)*
-        }
-    };
-}
-
 fn bind_all(linker: &mut Linker<Data>) -> Result<(), Error> {
-    for_each_import!(bind!(linker));
+    for_each_import!(bind_imports!(linker));
     Ok(())
 }
 

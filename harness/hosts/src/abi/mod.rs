@@ -4,6 +4,7 @@
 //! signature in [`imports`]; a runtime binds the list and nothing else. Pointers and lengths come from the guest and
 //! are never trusted: what lies outside its memory is answered with a status, never with a panic.
 
+mod bind;
 mod buffers;
 mod callback;
 mod callbacks;
@@ -33,6 +34,7 @@ mod upstream;
 mod version;
 mod wasi;
 
+pub(crate) use bind::bind_imports;
 pub(crate) use callback::Callback;
 pub(crate) use callbacks::callbacks;
 pub(crate) use exports::{ALLOCATORS, check_exports};
