@@ -2,7 +2,8 @@
 //!
 //! All arms are measured as `tollgate run` measures in process: batches in shuffled rounds, each paired with no plugin.
 //! The unit is *native*: the 60 operations of the workload on the host's own header map, with constant strings, called
-//! directly. The floors are WAT plugins that do one thing only. `-- --quick` for a first look.
+//! directly. The floors are WAT plugins that do one thing only. `-- --quick` for a first look; `-- boundary` measures only
+//! rows in whose name (plugin and host) that is found.
 
 mod floors;
 
@@ -22,11 +23,13 @@ const NATIVE: &str = "native, constant keys";
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with("--")).unwrap_or_default();
+    let is_wanted = |id: &CellId| id.plugin == NATIVE || format!("{} {}", id.plugin, id.host).contains(&wanted);
     let (starts, duration) = if quick { (1, Duration::from_millis(1_500)) } else { (STARTS, Duration::from_secs(8)) };
     let mut rows: Vec<Row> = Vec::new();
     for start in 0..starts {
         fastrand::seed(u64::from(start));
-        let bench = Bench::prepare(arms(), &mut |_| {});
+        let bench = Bench::prepare(arms(&is_wanted), &mut |_| {});
         let results = bench.run(start, 7, duration, 15, 64, &mut |_, _| ControlFlow::Continue(()));
         for (id, result) in results {
             let series = result.unwrap_or_else(|failure| panic!("{id}: {}", failure.message));
@@ -61,7 +64,7 @@ fn added_ns(series: &Series) -> Option<f64> {
     blocks.get(blocks.len() / 2).map(|&ns| ns as f64 / series.requests_per_sample as f64)
 }
 
-fn arms() -> Vec<Arm> {
+fn arms(is_wanted: &dyn Fn(&CellId) -> bool) -> Vec<Arm> {
     let mut arms = vec![arm("A", None, None), arm("A'", None, None)];
     let native = Plugin { kind: PluginKind::Native, ..constant_keys() };
     arms.push(arm(NATIVE, Some(&HeaderWork), Some(native)));
@@ -72,6 +75,7 @@ fn arms() -> Vec<Arm> {
         arms.push(arm(CONSTANT_KEYS, Some(host), Some(constant_keys())));
     }
     arms.extend(pairs().map(|(plugin, host)| arm(&plugin.name, Some(host), Some(plugin.clone()))));
+    arms.retain(|arm| arm.host.is_none() || is_wanted(&arm.id));
     arms
 }
 

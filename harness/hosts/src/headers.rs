@@ -16,8 +16,8 @@ pub struct Headers {
     chains: Box<[u32; Key::TAGS]>,
     fields: Vec<Field>,
     bytes: Vec<u8>,
-    /// Fields that are there.
-    live: usize,
+    /// Fields of the list that were removed.
+    holes: usize,
     /// Length of their names and values in bytes.
     live_bytes: usize,
     /// Lookups and changes so far, whatever became of the fields.
@@ -56,12 +56,12 @@ impl Headers {
 
     /// Number of fields.
     pub fn len(&self) -> usize {
-        self.live
+        self.fields.len() - self.holes
     }
 
     /// Whether there is no field.
     pub fn is_empty(&self) -> bool {
-        self.live == 0
+        self.len() == 0
     }
 
     /// Length of all names and values together, in bytes.
@@ -129,7 +129,7 @@ impl Headers {
     /// Whether a plugin may put that in, too.
     #[inline]
     pub(crate) fn has_room_for(&self, name: &[u8], value: &[u8]) -> bool {
-        self.live < LIMIT_FIELDS && self.live_bytes + name.len() + value.len() <= LIMIT_BYTES
+        self.len() < LIMIT_FIELDS && self.live_bytes + name.len() + value.len() <= LIMIT_BYTES
     }
 
     /// Every value of that name, in order.
@@ -156,7 +156,7 @@ impl Headers {
         self.chains.fill(END);
         self.fields.clear();
         self.bytes.clear();
-        (self.live, self.live_bytes) = (0, 0);
+        (self.holes, self.live_bytes) = (0, 0);
     }
 
     /// Becomes a copy of `other`; allocates nothing once this map has been as large.
@@ -167,7 +167,7 @@ impl Headers {
         self.fields.extend_from_slice(&other.fields);
         self.bytes.clear();
         self.bytes.extend_from_slice(&other.bytes);
-        (self.live, self.live_bytes) = (other.live, other.live_bytes);
+        (self.holes, self.live_bytes) = (other.holes, other.live_bytes);
     }
 
     /// The fields as (name, value), in order.
@@ -253,7 +253,6 @@ impl Headers {
             }
         }
         self.fields.push(Field { head: key.head, tail: key.tail, name, value, next: END });
-        self.live += 1;
         self.live_bytes += name.len() + value.len();
     }
 
@@ -283,20 +282,21 @@ impl Headers {
     fn remove_after(&mut self, mut previous: Option<usize>, key: &Key, name: &[u8]) -> usize {
         let mut removed = 0;
         let mut at = previous.map_or(self.chain(key), |index| self.fields[index].next);
-        while let Some(&field) = self.fields.get(at as usize) {
-            if self.is_named(&field, key, name) {
+        while let Some(field) = self.fields.get(at as usize) {
+            let (next, bytes) = (field.next, field.name.len() + field.value.len());
+            if self.is_named(field, key, name) {
                 match previous {
-                    None => self.chains[key.tag()] = field.next,
-                    Some(previous) => self.fields[previous].next = field.next,
+                    None => self.chains[key.tag()] = next,
+                    Some(previous) => self.fields[previous].next = next,
                 }
                 self.fields[at as usize].next = HOLE;
-                self.live -= 1;
-                self.live_bytes -= field.name.len() + field.value.len();
+                self.holes += 1;
+                self.live_bytes -= bytes;
                 removed += 1;
             } else {
                 previous = Some(at as usize);
             }
-            at = field.next;
+            at = next;
         }
         self.trim();
         removed
@@ -307,6 +307,7 @@ impl Headers {
     fn trim(&mut self) {
         while self.fields.last().is_some_and(|field| field.next == HOLE) {
             self.fields.pop();
+            self.holes -= 1;
         }
         if self.fields.is_empty() {
             self.bytes.clear();
@@ -315,9 +316,10 @@ impl Headers {
 
     #[inline]
     fn compact_if_worth_it(&mut self) {
-        let holes = self.fields.len() >= COMPACT_FROM_FIELDS && self.live * 4 < self.fields.len();
+        let holes = self.fields.len() >= COMPACT_FROM_FIELDS && self.len() * 4 < self.fields.len();
         // A short name takes up to 16 bytes, so up to 3 times the live bytes are no waste.
-        let waste = self.bytes.len() >= COMPACT_FROM_BYTES && (self.live_bytes + 16 * self.live) * 4 < self.bytes.len();
+        let waste =
+            self.bytes.len() >= COMPACT_FROM_BYTES && (self.live_bytes + 16 * self.len()) * 4 < self.bytes.len();
         if holes || waste {
             self.compact();
         }
@@ -337,7 +339,7 @@ impl Default for Headers {
             chains: Box::new([END; Key::TAGS]),
             fields: Vec::new(),
             bytes: Vec::new(),
-            live: 0,
+            holes: 0,
             live_bytes: 0,
             operations: Cell::new(0),
         }
@@ -357,7 +359,7 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
 /// The same fields in the same order.
 impl PartialEq for Headers {
     fn eq(&self, other: &Self) -> bool {
-        self.live == other.live && self.iter().eq(other.iter())
+        self.len() == other.len() && self.iter().eq(other.iter())
     }
 }
 

@@ -4,12 +4,12 @@ use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
 use wasmi::errors::ErrorKind;
 use wasmi::{
-    Caller, CompilationMode, Config, Engine, Error, Extern, ExternType, Linker, Memory, Store, StoreLimits,
-    StoreLimitsBuilder, TrapCode, TypedFunc, WasmParams, WasmResults,
+    Caller, CompilationMode, Config, Engine, Error, Extern, ExternType, ImportType, Linker, Memory, Nullable, Ref,
+    Store, StoreLimits, StoreLimitsBuilder, Table, TrapCode, TypedFunc, WasmParams, WasmResults,
 };
 
 use crate::abi::{
-    self, ALLOCATORS, Callback, Guest, Life, MEMORY_BYTES, State, TABLE_ELEMENTS, Version, Vm, bind_imports,
+    self, ALLOCATORS, Callback, Guest, Life, MEMORY_BYTES, State, TABLE_ELEMENTS, Version, Vm, bind_imports, bind_shim,
     for_each_import, unknown_import, wrong_signature,
 };
 use crate::{Host, HostError, Instance, Module, Said};
@@ -41,6 +41,7 @@ const RECURSION_DEPTH: usize = 10_000;
 struct Runtime {
     engine: Engine,
     linker: Linker<Data>,
+    shim: wasmi::Module,
 }
 
 impl Runtime {
@@ -51,7 +52,10 @@ impl Runtime {
         let engine = Engine::new(&config);
         let mut linker = Linker::new(&engine);
         bind_all(&mut linker).expect("each import is bound once");
-        Self { engine, linker }
+        // An instance binds a shim of its own.
+        linker.allow_shadowing(true);
+        let shim = wasmi::Module::new(&engine, abi::GET_SHIM).expect("the shim is valid");
+        Self { engine, linker, shim }
     }
 }
 
@@ -96,6 +100,22 @@ struct Compiled {
     metered: bool,
 }
 
+impl Compiled {
+    /// An instance of the module in its store, whose start section has run, and the table in which the shim looks for
+    /// its allocator.
+    fn link(&self, store: &mut Store<Data>) -> Result<(wasmi::Instance, Option<Table>), Error> {
+        let linker = &self.runtime.linker;
+        let is_get = |import: ImportType<'_>| (import.module(), import.name()) == ("env", abi::GET);
+        if !self.module.imports().any(is_get) {
+            return Ok((linker.instantiate_and_start(store, &self.module)?, None));
+        }
+        let shim = linker.instantiate_and_start(&mut *store, &self.runtime.shim)?;
+        let mut linker = linker.clone();
+        linker.define("env", abi::GET, shim.get_func(&*store, abi::GET).expect("the shim exports it"))?;
+        Ok((linker.instantiate_and_start(&mut *store, &self.module)?, shim.get_table(&*store, "allocator")))
+    }
+}
+
 impl Module for Compiled {
     fn instantiate(&self, config: &[u8]) -> Result<Box<dyn Instance>, HostError> {
         let data = Data {
@@ -109,12 +129,15 @@ impl Module for Compiled {
         if self.metered {
             store.set_fuel(FUEL).expect("this engine counts fuel");
         }
-        // The start section, if there is one, runs here.
-        let instance = self.runtime.linker.instantiate_and_start(&mut store, &self.module);
-        let bound = instance.map_err(|error| explain(&error)).and_then(|instance| {
+        let bound = self.link(&mut store).map_err(|error| explain(&error)).and_then(|(instance, allocators)| {
             let callbacks = Callbacks::bind(&instance, &mut store, self.version)?;
             let allocator = ALLOCATORS.into_iter().find(|name| instance.get_func(&store, name).is_some());
-            let allocator = typed(&instance, &mut store, allocator.unwrap_or(ALLOCATORS[0]))?;
+            let allocator: Option<TypedFunc<u32, u32>> =
+                typed(&instance, &mut store, allocator.unwrap_or(ALLOCATORS[0]))?;
+            if let (Some(table), Some(allocator)) = (allocators, &allocator) {
+                let allocator = Ref::Func(Nullable::Val(*allocator.func()));
+                table.set(&mut store, 0, allocator).expect("the shim's table has room for one");
+            }
             let memory = instance.get_memory(&store, "memory");
             (store.data_mut().memory, store.data_mut().allocator) = (memory, allocator);
             Ok(callbacks)
@@ -137,7 +160,7 @@ impl Module for Compiled {
 struct Data {
     state: State,
     memory: Option<Memory>,
-    /// Taken out while it runs, so that a guest cannot enter it twice.
+    /// Taken out while it runs, so that it is not cloned.
     allocator: Option<TypedFunc<u32, u32>>,
     limits: StoreLimits,
 }
@@ -160,11 +183,11 @@ impl Guest for Caller<'_, Data> {
     }
 
     #[inline]
-    fn allocate(&mut self, size: u32) -> Result<Option<u32>, Error> {
-        let Some(allocator) = self.data_mut().allocator.take() else { return Ok(None) };
+    fn allocate(&mut self, size: u32) -> Result<u32, Error> {
+        let allocator = self.data_mut().allocator.take().expect("it is there, and not at work");
         let pointer = allocator.call(&mut *self, size);
         self.data_mut().allocator = Some(allocator);
-        pointer.map(Some)
+        pointer
     }
 
     #[inline]
@@ -175,6 +198,7 @@ impl Guest for Caller<'_, Data> {
 
 fn bind_all(linker: &mut Linker<Data>) -> Result<(), Error> {
     for_each_import!(bind_imports!(linker));
+    bind_shim!(linker);
     Ok(())
 }
 

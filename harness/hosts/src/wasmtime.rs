@@ -5,13 +5,13 @@ use std::sync::OnceLock;
 use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
 use wasmtime::{
-    Caller, Config, Engine, Error, ExternType, InstancePre, Linker, Memory, ResourceLimiter, Store, StoreLimits,
-    StoreLimitsBuilder, Trap, TypedFunc, WasmParams, WasmResults,
+    Caller, Config, Engine, Error, ExternType, ImportType, InstancePre, Linker, Memory, ResourceLimiter, Store,
+    StoreLimits, StoreLimitsBuilder, Table, Trap, TypedFunc, WasmParams, WasmResults,
 };
 
 use crate::abi::{
     self, ALLOCATORS, Callback, FUEL, Guest, Life, MEMORY_BYTES, State, TABLE_ELEMENTS, Version, Vm, bind_imports,
-    for_each_import, unknown_import, wrong_signature,
+    bind_shim, for_each_import, unknown_import, wrong_signature,
 };
 use crate::{Host, HostError, Instance, Module, Said};
 
@@ -77,6 +77,7 @@ impl Code {
 struct Runtime {
     engine: Engine,
     linker: Linker<Data>,
+    shim: InstancePre<Data>,
 }
 
 impl Runtime {
@@ -87,7 +88,9 @@ impl Runtime {
         let engine = Engine::new(&config).expect("the configuration is fixed, and tests run with it");
         let mut linker = Linker::new(&engine);
         bind_all(&mut linker).expect("each import is bound once");
-        Self { engine, linker }
+        let shim = wasmtime::Module::new(&engine, abi::GET_SHIM).expect("the shim is valid");
+        let shim = linker.instantiate_pre(&shim).expect("what it imports is bound");
+        Self { engine, linker, shim }
     }
 }
 
@@ -127,8 +130,8 @@ impl Host for Wasmtime {
         let has_memory = matches!(module.get_export("memory"), Some(ExternType::Memory(memory)) if !memory.is_shared());
         let version = abi::check_exports(&functions, has_memory, plugin.workload_checked).map_err(refuse)?;
         let linked = runtime.linker.instantiate_pre(&module);
-        let linked = linked.map_err(|error| refuse(unknown_import(error.root_cause())))?;
-        Ok(Box::new(Compiled { plugin: plugin.name.clone(), version, linked, metered: self.metered }))
+        linked.map_err(|error| refuse(unknown_import(error.root_cause())))?;
+        Ok(Box::new(Compiled { plugin: plugin.name.clone(), version, module, runtime, metered: self.metered }))
     }
 
     fn metered(&self) -> Option<&'static dyn Host> {
@@ -150,8 +153,30 @@ impl Host for Wasmtime {
 struct Compiled {
     plugin: String,
     version: Version,
-    linked: InstancePre<Data>,
+    module: wasmtime::Module,
+    runtime: &'static Runtime,
     metered: bool,
+}
+
+impl Compiled {
+    /// An instance of the module in its store, whose start section has run, and the table in which the shim looks for
+    /// its allocator.
+    fn link(&self, store: &mut Store<Data>) -> Result<(wasmtime::Instance, Option<Table>), Error> {
+        let is_get = |import: &ImportType<'_>| (import.module(), import.name()) == ("env", abi::GET);
+        let mut allocators = None;
+        let mut imports = Vec::with_capacity(self.module.imports().len());
+        for import in self.module.imports() {
+            let bound = if is_get(&import) {
+                let shim = self.runtime.shim.instantiate(&mut *store)?;
+                allocators = shim.get_table(&mut *store, "allocator");
+                shim.get_export(&mut *store, abi::GET)
+            } else {
+                self.runtime.linker.get_by_import(&mut *store, &import)
+            };
+            imports.push(bound.expect("compiled only when all is bound"));
+        }
+        Ok((wasmtime::Instance::new(&mut *store, &self.module, &imports)?, allocators))
+    }
 }
 
 impl Module for Compiled {
@@ -163,17 +188,19 @@ impl Module for Compiled {
             allocator: None,
             growth: Growth { view: None, limits },
         };
-        let mut store = Store::new(self.linked.module().engine(), data);
+        let mut store = Store::new(&self.runtime.engine, data);
         store.limiter(|data| &mut data.growth);
         if self.metered {
             store.set_fuel(FUEL).expect("this engine counts fuel");
         }
-        // The start section, if there is one, runs here.
-        let instance = self.linked.instantiate(&mut store);
-        let bound = instance.map_err(|error| explain(&error)).and_then(|instance| {
+        let bound = self.link(&mut store).map_err(|error| explain(&error)).and_then(|(instance, allocators)| {
             let callbacks = Callbacks::bind(&instance, &mut store, self.version)?;
             let allocator = ALLOCATORS.into_iter().find(|name| instance.get_func(&mut store, name).is_some());
-            let allocator = typed(&instance, &mut store, allocator.unwrap_or(ALLOCATORS[0]))?;
+            let allocator: Option<TypedFunc<u32, u32>> =
+                typed(&instance, &mut store, allocator.unwrap_or(ALLOCATORS[0]))?;
+            if let (Some(table), Some(allocator)) = (allocators, &allocator) {
+                table.set(&mut store, 0, (*allocator.func()).into()).expect("the shim's table has room for one");
+            }
             let memory = instance.get_memory(&mut store, "memory");
             (store.data_mut().memory, store.data_mut().allocator) = (memory, allocator);
             Ok(callbacks)
@@ -196,7 +223,7 @@ impl Module for Compiled {
 struct Data {
     state: State,
     memory: Option<Memory>,
-    /// Taken out while it runs: so it is not cloned, and a guest cannot enter it twice.
+    /// Taken out while it runs, so that it is not cloned.
     allocator: Option<TypedFunc<u32, u32>>,
     growth: Growth,
 }
@@ -259,11 +286,11 @@ impl Guest for Caller<'_, Data> {
     }
 
     #[inline]
-    fn allocate(&mut self, size: u32) -> Result<Option<u32>, Error> {
-        let Some(allocator) = self.data_mut().allocator.take() else { return Ok(None) };
+    fn allocate(&mut self, size: u32) -> Result<u32, Error> {
+        let allocator = self.data_mut().allocator.take().expect("it is there, and not at work");
         let pointer = allocator.call(&mut *self, size);
         self.data_mut().allocator = Some(allocator);
-        pointer.map(Some)
+        pointer
     }
 
     #[inline]
@@ -274,6 +301,7 @@ impl Guest for Caller<'_, Data> {
 
 fn bind_all(linker: &mut Linker<Data>) -> Result<(), Error> {
     for_each_import!(bind_imports!(linker));
+    bind_shim!(linker);
     Ok(())
 }
 

@@ -47,4 +47,25 @@ macro_rules! bind_imports {
     };
 }
 
+/// Binds what the shim imports, in the same way.
+macro_rules! bind_shim {
+    ($linker:ident) => {
+        $linker.func_wrap(
+            $crate::abi::SHIM_IMPORTS,
+            "begin_get",
+            |mut guest: Caller<'_, Data>, map: u32, name: u32, name_size: u32| {
+                $crate::abi::begin_get(&mut guest, map, name, name_size)
+            },
+        )?;
+        $linker.func_wrap(
+            $crate::abi::SHIM_IMPORTS,
+            "finish_get",
+            |mut guest: Caller<'_, Data>, value: u32, value_at: u32, size_at: u32| {
+                $crate::abi::finish_get(&mut guest, value, value_at, size_at)
+            },
+        )?;
+    };
+}
+
 pub(crate) use bind_imports;
+pub(crate) use bind_shim;

@@ -9,8 +9,8 @@ pub(crate) trait Guest {
     /// The guest's memory (empty while it is not known) and the state of its host functions.
     fn parts(&mut self) -> (&mut [u8], &mut State);
 
-    /// Calls the guest's allocator; `None` when there is none, or when this is the allocator calling.
-    fn allocate(&mut self, size: u32) -> Result<Option<u32>, Self::Trap>;
+    /// Calls the guest's allocator, which is there once the plugin has started and is not at work.
+    fn allocate(&mut self, size: u32) -> Result<u32, Self::Trap>;
 
     /// The guest's memory.
     fn memory(&mut self) -> &mut [u8] {
@@ -73,6 +73,18 @@ pub(crate) fn give<G: Guest>(
         0 => 0,
         _ => allocate(guest, size)?,
     };
+    hand_over(guest, pointer, size, (pointer_at, size_at), fill)
+}
+
+/// The rest of [`give`], once there is a place for it in the guest's memory.
+#[inline]
+pub(crate) fn hand_over<G: Guest>(
+    guest: &mut G,
+    pointer: u32,
+    size: u32,
+    (pointer_at, size_at): (u32, u32),
+    fill: impl FnOnce(&State, &mut [u8]) -> Result<(), Status>,
+) -> Outcome<G::Trap> {
     let (memory, state) = guest.parts();
     if size > 0 {
         match bytes_mut(memory, pointer, size) {
@@ -105,12 +117,26 @@ pub(crate) fn give_bytes<G: Guest>(guest: &mut G, value: &[u8], places: (u32, u3
 }
 
 fn allocate<G: Guest>(guest: &mut G, size: u32) -> Result<u32, Stop<G::Trap>> {
-    if let Some(observation) = guest.state().observation() {
-        observation.counters.allocations += 1;
-    }
-    match guest.allocate(size).map_err(Stop::Trap)? {
-        // An allocator that is out of memory answers 0, where no guest keeps a buffer.
-        None | Some(0) => Err(Stop::Status(Status::InternalFailure)),
-        Some(pointer) => Ok(pointer),
+    guest.state().begin_allocating(size)?;
+    let pointer = guest.allocate(size).map_err(Stop::Trap)?;
+    guest.state().may_allocate = true;
+    check_allocated(pointer).map_err(Stop::Status)
+}
+
+/// An allocator that is out of memory answers 0, where no guest keeps a buffer.
+#[inline]
+pub(crate) fn check_allocated(pointer: u32) -> Result<u32, Status> {
+    if pointer == 0 { Err(Status::InternalFailure) } else { Ok(pointer) }
+}
+
+impl State {
+    /// Before the guest's allocator is called, or could be for more than 0 bytes. It must not be at work already: it may
+    /// call host functions.
+    #[inline]
+    pub(crate) fn begin_allocating(&mut self, size: u32) -> Result<(), Status> {
+        if let Some(observation) = self.observation() {
+            observation.counters.allocations += u64::from(size > 0);
+        }
+        if std::mem::take(&mut self.may_allocate) { Ok(()) } else { Err(Status::InternalFailure) }
     }
 }

@@ -1,10 +1,11 @@
 use tollgate_fixtures::Operation;
 
-use super::guest::{bytes, give, give_bytes, put_u32};
+use super::guest::{bytes, give, put_u32};
 use super::status::{Outcome, Status};
 use super::{Guest, Phase, State, Version, pairs};
 use crate::Headers;
 use crate::observation::text;
+use crate::span::Span;
 
 fn room_for(headers: &Headers, name: &[u8], value: &[u8]) -> Result<(), Status> {
     if headers.has_room_for(name, value) { Ok(()) } else { Err(Status::BadArgument) }
@@ -73,24 +74,53 @@ pub(crate) fn proxy_get_header_map_value<G: Guest>(
     size_at: u32,
 ) -> Outcome<G::Trap> {
     let (memory, state) = guest.parts();
+    let value = find_value(memory, state, map, name, name_size)?;
+    give(guest, value.size(), (value_at, size_at), |state, place| value.write(state, place))
+}
+
+/// The value of a header that was found and is not yet handed over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    map: u32,
+    /// None for the empty value of a header that is not there.
+    span: Option<Span>,
+}
+
+impl Found {
+    /// In bytes.
+    #[inline]
+    pub(crate) fn size(self) -> u32 {
+        self.span.map_or(0, |span| span.len() as u32)
+    }
+
+    /// Copies the value to a place of its size. The allocator ran in between; should it have changed the headers, the
+    /// span may point nowhere.
+    #[inline]
+    pub(crate) fn write(self, state: &State, place: &mut [u8]) -> Result<(), Status> {
+        let headers = state.headers_ref(self.map);
+        let value = headers.and_then(|headers| headers.bytes_at(self.span?)).ok_or(Status::InternalFailure)?;
+        place.copy_from_slice(value);
+        Ok(())
+    }
+}
+
+/// The first value of that name.
+#[inline(always)]
+pub(crate) fn find_value(
+    memory: &[u8],
+    state: &mut State,
+    map: u32,
+    name: u32,
+    name_size: u32,
+) -> Result<Found, Status> {
     let name = bytes(memory, name, name_size)?;
-    let headers = state.headers(map)?;
-    let span = headers.value_span(name);
+    let span = state.headers(map)?.value_span(name);
     if state.exchange.observation.is_some() {
         let value = span.and_then(|span| state.headers(map).ok()?.bytes_at(span)).map(text);
         state.trace(name.len(), || Operation::Get { name: text(name), value });
     }
-    match span {
-        Some(span) => give(guest, span.len() as u32, (value_at, size_at), |state, place| {
-            // The allocator ran in between; should it have changed the headers, the span may point nowhere.
-            let value = state.headers_ref(map).and_then(|headers| headers.bytes_at(span));
-            place.copy_from_slice(value.ok_or(Status::InternalFailure)?);
-            Ok(())
-        }),
-        // 0.1.0 has no missing header, only an empty one.
-        None if state.version == Version::V0_1_0 => give_bytes(guest, &[], (value_at, size_at)),
-        None => Err(Status::NotFound.into()),
-    }
+    // 0.1.0 has no missing header, only an empty one.
+    if span.is_none() && state.version != Version::V0_1_0 { Err(Status::NotFound) } else { Ok(Found { map, span }) }
 }
 
 /// `proxy_get_header_map_size`: the size of the pairs in bytes.

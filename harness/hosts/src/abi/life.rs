@@ -41,6 +41,7 @@ impl<V: Vm> Life<V> {
     pub(crate) fn start(vm: V, plugin: &str) -> Result<Self, HostError> {
         let mut life = Self { vm, plugin: plugin.to_owned(), last_context: ROOT_CONTEXT, dead: None };
         life.vm.refuel();
+        life.vm.state().may_allocate = true;
         match life.start_plugin() {
             Ok(()) => Ok(life),
             Err(reason) => {

@@ -11,6 +11,7 @@ mod callbacks;
 mod calls;
 mod exports;
 mod functions;
+mod get_shim;
 mod guest;
 mod headers;
 mod higress;
@@ -34,11 +35,12 @@ mod upstream;
 mod version;
 mod wasi;
 
-pub(crate) use bind::bind_imports;
+pub(crate) use bind::{bind_imports, bind_shim};
 pub(crate) use callback::Callback;
 pub(crate) use callbacks::callbacks;
 pub(crate) use exports::{ALLOCATORS, check_exports};
 pub(crate) use functions::*;
+pub(crate) use get_shim::{GET, GET_SHIM, SHIM_IMPORTS, begin_get, finish_get};
 pub(crate) use guest::Guest;
 pub(crate) use imports::{HIGRESS_IMPORTS, for_each_import};
 #[cfg(test)]

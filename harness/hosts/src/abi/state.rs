@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::Version;
+use super::headers::Found;
 use super::metrics::Metrics;
 use super::queues::Queues;
 use super::shared::SharedData;
@@ -45,6 +46,10 @@ pub(crate) struct State {
     pub(crate) tick_period_ms: u32,
     /// Context of the stream at hand; 0 when there is none.
     pub(crate) context: u32,
+    /// Whether the guest's allocator is known (it is not in the start section), and not at work.
+    pub(crate) may_allocate: bool,
+    /// The value that [`super::begin_get`] found, until [`super::finish_get`] hands it over.
+    pub(crate) found: Option<Found>,
     /// Whether the guest called `proxy_close_stream`.
     pub(crate) closed: bool,
     /// Whether the guest called `proxy_continue_stream` for the request, or the response.
@@ -72,6 +77,8 @@ impl State {
             effective_context: 0,
             tick_period_ms: 0,
             context: 0,
+            may_allocate: false,
+            found: None,
             closed: false,
             continued: [false; 2],
             random: 0x9e37_79b9_7f4a_7c15,

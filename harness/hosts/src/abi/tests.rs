@@ -26,14 +26,14 @@ impl Guest for Fake {
         (&mut self.memory, &mut self.state)
     }
 
-    fn allocate(&mut self, size: u32) -> Result<Option<u32>, ()> {
+    fn allocate(&mut self, size: u32) -> Result<u32, ()> {
         self.allocations.push(size);
         if let Some(answer) = self.answers {
-            return Ok(Some(answer));
+            return Ok(answer);
         }
         let pointer = self.next;
         self.next = pointer.saturating_add(size);
-        Ok(Some(pointer))
+        Ok(pointer)
     }
 }
 
@@ -48,6 +48,7 @@ impl Fake {
             Exchange::new(&request, &fields(&[(":status", "204")])).with_bodies(b"body".to_vec(), b"answer".to_vec());
         state.phase = phase;
         state.context = 2;
+        state.may_allocate = true;
         Self { memory: vec![0; MEMORY], state, next: HEAP, answers: None, allocations: Vec::new() }
     }
 
