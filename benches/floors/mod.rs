@@ -13,12 +13,20 @@ pub(crate) const CONSTANT_KEYS: &str = "lua, constant keys";
 pub(crate) fn floor_plugins() -> Vec<Plugin> {
     // The cheapest call that the ABI has.
     let out = "(drop (call $effective (local.get $context)))\n".repeat(60);
+    // The same with as many parameters as most calls of the ABI have: the last ones go over the stack. There is no buffer 99.
+    let out_5 =
+        "(drop (call $bytes (i32.const 99) (i32.const 0) (i32.const 64) (i32.const 0) (i32.const 4)))\n".repeat(60);
     // Two bytes of plugin configuration, for which the host must call the allocator.
     let allocate =
         "(drop (call $bytes (i32.const 7) (i32.const 0) (i32.const 64) (i32.const 0) (i32.const 4)))\n".repeat(20);
-    [("empty call in", ""), ("60 empty calls out", &out), ("20 allocator calls", &allocate)]
-        .map(|(name, body)| plugin(name, PluginKind::ProxyWasm, wat::parse_str(wat(body)).expect("the text is valid")))
-        .into()
+    [
+        ("empty call in", ""),
+        ("60 empty calls out", &out),
+        ("60 calls out, 5 parameters", &out_5),
+        ("20 allocator calls", &allocate),
+    ]
+    .map(|(name, body)| plugin(name, PluginKind::ProxyWasm, wat::parse_str(wat(body)).expect("the text is valid")))
+    .into()
 }
 
 fn wat(body: &str) -> String {
