@@ -14,8 +14,8 @@ pub trait Host: Sync {
     /// Whether it can run plugins of that kind.
     fn runs(&self, kind: PluginKind) -> bool;
 
-    /// Whether a run measures it unasked: one host for each kind of plugin, so that a run is as long as it says. Proofs,
-    /// tests and benches take all.
+    /// Whether a run measures it unasked: one host for each kind of plugin, so that a run is as long as it says. Thorough
+    /// runs, proofs, tests and benches take all.
     fn is_default(&self) -> bool {
         false
     }

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tollgate_record::{Journal, Record, write_atomically};
 use tollgate_reports::summarize;
 
-use crate::args::RunArgs;
+use crate::args::{RunArgs, Time};
 use crate::measuring::Measuring;
 use crate::progress::Progress;
 use crate::schedule::Schedule;
@@ -20,7 +20,7 @@ use crate::{interrupt, plan};
 /// Runs the main job.
 pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
     interrupt::install()?;
-    let selection = select(&options.selectors, Unasked::DefaultHosts)?;
+    let selection = select(&options.selectors, unasked(options.time))?;
     let schedule = Schedule::of(options.time.into());
     let seed = options.seed.unwrap_or_else(clock_seed);
     fs::create_dir_all(&options.out)
@@ -47,6 +47,14 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
     written?;
     say_where(&options.out, took, &record);
     Ok(status::of_record(&record))
+}
+
+/// A thorough run has the time for every host.
+fn unasked(time: Time) -> Unasked {
+    match time {
+        Time::Quick | Time::Standard => Unasked::DefaultHosts,
+        Time::Thorough => Unasked::EveryHost,
+    }
 }
 
 fn write(out: &Path, record: &Record) -> anyhow::Result<()> {
