@@ -133,7 +133,7 @@ impl Headers {
     }
 
     /// Every value of that name, in order.
-    pub fn get_all<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + 'a {
+    pub fn get_all<'a>(&'a self, name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
         let key = Key::new(name);
         let mut from = self.chain(&key);
         std::iter::from_fn(move || {

@@ -1,7 +1,7 @@
 use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
 
-use crate::{Exchange, HostError, luajit, native, wasmi, wasmtime};
+use crate::{Exchange, HostError, native};
 
 /// What loads a plugin inside our process.
 pub trait Host: Sync {
@@ -57,13 +57,16 @@ pub enum Action {
 /// Every host, in the order in which reports show them.
 pub static HOSTS: &[&dyn Host] = &[
     &native::Native,
-    &luajit::LuaJit::TIMED,
-    &wasmtime::Wasmtime::CRANELIFT,
+    #[cfg(feature = "luajit")]
+    &crate::luajit::LuaJit::TIMED,
+    #[cfg(feature = "wasmtime")]
+    &crate::wasmtime::Wasmtime::CRANELIFT,
     #[cfg(feature = "winch")]
-    &wasmtime::Wasmtime::WINCH,
+    &crate::wasmtime::Wasmtime::WINCH,
     #[cfg(feature = "pulley")]
-    &wasmtime::Wasmtime::PULLEY,
-    &wasmi::Wasmi::TIMED,
+    &crate::wasmtime::Wasmtime::PULLEY,
+    #[cfg(feature = "wasmi")]
+    &crate::wasmi::Wasmi::TIMED,
 ];
 
 /// Hosts that are not in this build, each with the way to get it, or why there is none.

@@ -4,15 +4,24 @@
 //! one [`Exchange`] after the other. [`verify`] proves that a plugin does what its workload expects, and [`Bench`]
 //! measures what it costs. One file and one line in [`HOSTS`] add a host. Nothing here prints or opens a socket.
 #![deny(missing_docs)]
+#![cfg_attr(
+    not(any(feature = "luajit", feature = "wasm")),
+    expect(dead_code, reason = "without any runtime, as runners need it, much of it has no user")
+)]
 
+#[cfg(feature = "wasm")]
 mod abi;
 mod error;
 mod exchange;
 mod headers;
 mod host;
+#[cfg(all(feature = "luajit", feature = "wasm"))]
 mod inspect;
 mod key;
 mod log;
+#[cfg(feature = "lua")]
+pub mod lua;
+#[cfg(feature = "luajit")]
 mod luajit;
 mod measure;
 mod modules;
@@ -21,13 +30,16 @@ mod observation;
 mod span;
 mod verify;
 mod warm_up;
+#[cfg(feature = "wasmi")]
 mod wasmi;
+#[cfg(feature = "wasmtime")]
 mod wasmtime;
 
 pub use error::{HostError, Said};
 pub use exchange::{Exchange, LocalResponse};
 pub use headers::Headers;
 pub use host::{ABSENT_HOSTS, Action, HOSTS, Host, Instance, Module, host, host_for};
+#[cfg(all(feature = "luajit", feature = "wasm"))]
 pub use inspect::{Import, Inspection, LuaInspection, Memory, Section, Standing, Start, WasmInspection, inspect};
 pub use measure::{Arm, Bench, Lifecycle};
 pub use observation::Observation;

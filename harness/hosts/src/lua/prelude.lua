@@ -1,43 +1,19 @@
--- Envoy's stream handle, made cheap: its methods are plain Lua functions over the FFI, so that LuaJIT compiles a loop
--- over them to machine code that calls our functions directly. Runs once per instance, before the script; then FFI,
--- JIT and whatever reaches outside are taken away, and the script finds what Envoy would give it.
+-- Envoy's stream handle, the same in every Lua. Runs once per instance, before the script; then whatever reaches outside
+-- is taken away, and the script finds what Envoy would give it.
 --
--- Every argument is checked here before it crosses: on the other side a string is a pointer and a length.
-local ffi, jit, context_address, api_address, metered = ...
-
-ffi.cdef[[
-typedef struct { const char *data; size_t length; const char *name; size_t name_length; } tollgate_context;
-typedef struct {
-  int (*add)(tollgate_context *, int, const char *, size_t, const char *, size_t);
-  int (*replace)(tollgate_context *, int, const char *, size_t, const char *, size_t);
-  int (*remove)(tollgate_context *, int, const char *, size_t);
-  int (*get)(tollgate_context *, int, const char *, size_t);
-  int (*get_at)(tollgate_context *, int, const char *, size_t, int);
-  int (*count)(tollgate_context *, int, const char *, size_t);
-  int (*next)(tollgate_context *, int, int);
-  int (*body)(tollgate_context *, int);
-  int (*set_body)(tollgate_context *, int, const char *, size_t);
-  int (*log)(tollgate_context *, const char *, size_t);
-  int (*respond)(tollgate_context *, int, const char *, size_t);
-  int (*respond_header)(tollgate_context *, const char *, size_t, const char *, size_t);
-  double (*time_ms)(tollgate_context *);
-} tollgate_api;
-]]
-
-local context = ffi.cast("tollgate_context *", context_address)
-local api = ffi.cast("const tollgate_api *", api_address)
-local add, replace, remove, get = api.add, api.replace, api.remove, api.get
-local get_at, count, next_field = api.get_at, api.count, api.next
-local body, set_body, log, time_ms = api.body, api.set_body, api.log, api.time_ms
-local respond, respond_header = api.respond, api.respond_header
-local to_string = ffi.string
+-- `bind` is given checks of arguments, and returns a table of functions, to whom only checked arguments are passed:
+--   header_methods(map)              a table with the methods add, replace, remove and get, which check by themselves
+--   get_at(map, name, index)         a value or nil;   count(map, name)   how many there are
+--   next_field(map, slot)            the next slot, a name and a value, or nil
+--   body_length(half)                nil when there is none;   body_bytes(half, index, length)
+--   set_body(half, bytes), respond(status, body), respond_header(name, value)   whether it was done
+--   log(message), time_ms()
+--   iterates(object, iterate)        only in a Lua whose `pairs` does not ask `__pairs`: makes it ask
+-- Maps and halves are numbered as in Context.
+local bind = ...
 
 local type, tostring, tonumber, error, setmetatable, pairs = type, tostring, tonumber, error, setmetatable, pairs
-local raw_load, rawget, select, next, concat = load, rawget, select, next, table.concat
-
-if metered then
-  jit.off()
-end
+local raw_load, rawget, select, next, concat, floor = load, rawget, select, next, table.concat, math.floor
 
 -- As luaL_checkstring: numbers are taken for their text.
 local function text(value, position, method)
@@ -52,14 +28,17 @@ local function number(value, position, method)
   if converted == nil or converted ~= converted or converted < -2147483648 or converted > 2147483647 then
     error("bad argument #" .. position .. " to '" .. method .. "' (number expected, got " .. tostring(value) .. ")", 3)
   end
-  return converted
+  return floor(converted)
 end
 
 local function check(ok, method)
-  if ok == 0 then
+  if not ok then
     error("'" .. method .. "' was refused: what it adds to is full, or not there in this phase", 3)
   end
 end
+
+local api = bind(text, check)
+local body_length, log, respond, respond_header = api.body_length, api.log, api.respond, api.respond_header
 
 local function object(methods, more)
   local metatable = more or {}
@@ -68,56 +47,36 @@ local function object(methods, more)
   metatable.__newindex = function()
     error("an object of the stream handle cannot be written to", 2)
   end
-  return setmetatable({}, metatable)
+  local made = setmetatable({}, metatable)
+  if metatable.__pairs and api.iterates then
+    api.iterates(made, metatable.__pairs)
+  end
+  return made
 end
 
 -- Headers: map 0 is the request's, 2 the response's, as in Proxy-Wasm.
 local function header_map(map)
-  local methods = {}
-
-  function methods.add(_, name, value)
-    if type(name) ~= "string" then name = text(name, 1, "add") end
-    if type(value) ~= "string" then value = text(value, 2, "add") end
-    check(add(context, map, name, #name, value, #value), "add")
-  end
-
-  function methods.replace(_, name, value)
-    if type(name) ~= "string" then name = text(name, 1, "replace") end
-    if type(value) ~= "string" then value = text(value, 2, "replace") end
-    check(replace(context, map, name, #name, value, #value), "replace")
-  end
-
-  function methods.remove(_, name)
-    if type(name) ~= "string" then name = text(name, 1, "remove") end
-    remove(context, map, name, #name)
-  end
-
-  function methods.get(_, name)
-    if type(name) ~= "string" then name = text(name, 1, "get") end
-    if get(context, map, name, #name) == 0 then return nil end
-    return to_string(context.data, context.length)
-  end
+  local methods = api.header_methods(map)
+  local get_at, count, next_field = api.get_at, api.count, api.next_field
 
   function methods.getAtIndex(_, name, index)
     if type(name) ~= "string" then name = text(name, 1, "getAtIndex") end
-    index = number(index, 2, "getAtIndex")
-    if get_at(context, map, name, #name, index) == 0 then return nil end
-    return to_string(context.data, context.length)
+    return get_at(map, name, number(index, 2, "getAtIndex"))
   end
 
   function methods.getNumValues(_, name)
     if type(name) ~= "string" then name = text(name, 1, "getNumValues") end
-    return count(context, map, name, #name)
+    return count(map, name)
   end
 
   function methods.setHttp1ReasonPhrase() end
 
   local function iterate()
-    local slot = 0
+    local slot, name, value = 0, nil, nil
     return function()
-      slot = next_field(context, map, slot)
-      if slot < 0 then return nil end
-      return to_string(context.name, context.name_length), to_string(context.data, context.length)
+      if slot == nil then return nil end
+      slot, name, value = next_field(map, slot)
+      return name, value
     end
   end
   return object(methods, { __pairs = iterate })
@@ -127,22 +86,21 @@ local function buffer(half)
   local methods = {}
 
   function methods.length()
-    if body(context, half) == 0 then return 0 end
-    return tonumber(context.length)
+    return body_length(half) or 0
   end
 
   function methods.getBytes(_, index, length)
     index, length = number(index, 1, "getBytes"), number(length, 2, "getBytes")
-    local available = body(context, half) == 0 and 0 or tonumber(context.length)
+    local available = body_length(half) or 0
     if index < 0 or length < 0 or index + length > available then
       error("index/length must be >= 0 and (index + length) must be <= buffer size", 2)
     end
-    return to_string(context.data + index, length)
+    return api.body_bytes(half, index, length)
   end
 
   function methods.setBytes(_, bytes)
     if type(bytes) ~= "string" then bytes = text(bytes, 1, "setBytes") end
-    check(set_body(context, half, bytes, #bytes), "setBytes")
+    check(api.set_body(half, bytes), "setBytes")
     return #bytes
   end
 
@@ -174,7 +132,7 @@ local connection = object({ ssl = function() return nil end })
 local function logger(method)
   return function(_, message)
     if type(message) ~= "string" then message = text(message, 1, method) end
-    log(context, message, #message)
+    log(message)
   end
 end
 
@@ -194,13 +152,13 @@ local function answer(_, headers, content)
   elseif type(content) ~= "string" then
     content = text(content, 2, "respond")
   end
-  check(respond(context, status, content, #content), "respond")
+  check(respond(floor(status), content), "respond")
   for name, values in pairs(headers) do
     if name ~= ":status" then
       if type(name) ~= "string" then name = text(name, 1, "respond") end
       for _, value in pairs(type(values) == "table" and values or { values }) do
         if type(value) ~= "string" then value = text(value, 1, "respond") end
-        check(respond_header(context, name, #name, value, #value), "respond")
+        check(respond_header(name, value), "respond")
       end
     end
   end
@@ -224,10 +182,10 @@ local function stream_handle(map, half)
   function methods.metadata() return empty_map end
   function methods.streamInfo() return stream_info end
   function methods.connection() return connection end
-  function methods.timestamp() return time_ms(context) end
+  function methods.timestamp() return api.time_ms() end
   function methods.clearRouteCache() end
   function methods.body(_, always)
-    if body(context, half) == 0 and not always then return nil end
+    if body_length(half) == nil and not always then return nil end
     return content
   end
   function methods.bodyChunks(handle)
@@ -246,14 +204,16 @@ end
 
 local request_handle, response_handle = stream_handle(0, 0), stream_handle(2, 1)
 
--- What the script may not have: the FFI, the compiler's switches, files, processes, bytecode (LuaJIT trusts it), and
--- the terminal.
+-- What the script may not have: LuaJIT's FFI and the compiler's switches, files, processes, bytecode (which every Lua
+-- trusts), and the terminal.
 local globals = _G
 local os_date, os_time, os_clock, os_difftime = os.date, os.time, os.clock, os.difftime
 globals.os = { date = os_date, time = os_time, clock = os_clock, difftime = os_difftime }
 globals.ffi, globals.jit, globals.debug, globals.io, globals.package, globals.require = nil, nil, nil, nil, nil, nil
 globals.dofile, globals.loadfile = nil, nil
 string.dump = nil
+-- Envoy's Lua is 5.1: what later ones have moved is where its scripts look for it.
+globals.unpack = globals.unpack or table.unpack
 globals.load = function(chunk, name, _, ...)
   if select("#", ...) > 0 then
     return raw_load(chunk, name, "t", (...))
@@ -269,7 +229,7 @@ globals.print = function(...)
     parts[index] = tostring((select(index, ...)))
   end
   local line = concat(parts, "\t")
-  log(context, line, #line)
+  log(line)
 end
 
 -- Called once the script has run: gives what to call for a request, and for a response.

@@ -1,0 +1,14 @@
+//! Scripts with Envoy's stream-handle API, on whichever Lua the program is built with: what the handle's functions do,
+//! once, and how a script is loaded and called. A Lua is a [`Dialect`]: it only binds them.
+
+mod context;
+mod functions;
+mod script;
+
+pub use context::Context;
+pub use functions::functions;
+pub use script::{Dialect, Opened, compile};
+
+pub(crate) use context::time_ms;
+#[cfg(feature = "luajit")]
+pub(crate) use script::{OVERTIME, definitions};

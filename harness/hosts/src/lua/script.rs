@@ -1,0 +1,212 @@
+use std::any::Any;
+use std::marker::PhantomData;
+use std::mem::swap;
+use std::rc::Rc;
+
+use mlua::chunk::ChunkMode;
+use mlua::{Function, Lua, LuaOptions, StdLib};
+use tollgate_fixtures::Plugin;
+
+use super::Context;
+use crate::{Action, Exchange, HostError, Instance, Module, Said};
+
+/// The stream handle, the same in every Lua. It is given `bind`, which makes what differs.
+const PRELUDE: &str = include_str!("prelude.lua");
+
+/// What differs from Lua to Lua.
+pub trait Dialect: 'static {
+    /// A state with the libraries that a script gets, bound to the functions of the context.
+    ///
+    /// # Errors
+    /// Lua's own.
+    fn open(context: &Rc<Context>, metered: bool) -> mlua::Result<Opened>;
+
+    /// Allows the script, from now on, as many steps as one stage of its life may take. Only called when metered.
+    ///
+    /// # Errors
+    /// Lua's own.
+    fn meter(lua: &Lua) -> mlua::Result<()>;
+
+    /// Called once the prelude has run, and before the script does.
+    ///
+    /// # Errors
+    /// Lua's own.
+    fn close(lua: &Lua) -> mlua::Result<()> {
+        let _ = lua;
+        Ok(())
+    }
+}
+
+/// A state that is bound to a context.
+#[derive(Debug)]
+pub struct Opened {
+    /// What the prelude calls for the functions of the context: see there for the table that it has to return.
+    pub bind: Function,
+    /// The state.
+    pub lua: Lua,
+    /// What functions of the state point to. A script's finalizers may call them while the state is closed, so this
+    /// comes last and is dropped after it.
+    pub pointed_to: Box<dyn Any>,
+}
+
+/// What a script's error says when it was stopped for running on and on.
+pub(crate) const OVERTIME: &str = "it did not come back in time; look for an endless loop";
+
+/// Whether the script can be parsed, and something to make instances of.
+///
+/// # Errors
+/// The parser's message.
+pub fn compile<D: Dialect>(plugin: &Plugin, metered: bool) -> Result<Box<dyn Module>, HostError> {
+    // The configuration is part of the source; without one, this only tells whether it can be parsed.
+    let lua = Lua::new_with(StdLib::NONE, LuaOptions::default());
+    let parsed = lua.and_then(|lua| {
+        let chunk = lua.load(plugin.lua_source(&[])).set_name(chunk_name(plugin)).set_mode(ChunkMode::Text);
+        chunk.into_function().map(drop)
+    });
+    match parsed {
+        Ok(()) => Ok(Box::new(Script::<D> { plugin: plugin.clone(), metered, dialect: PhantomData })),
+        Err(error) => {
+            let reason = format!("{}; correct the script", explain(&error));
+            Err(HostError::Compile { plugin: plugin.name.clone(), reason })
+        }
+    }
+}
+
+/// Whether a script defines `envoy_on_request`, and `envoy_on_response`. It is run for that, metered, without a
+/// configuration.
+#[cfg(feature = "luajit")]
+pub(crate) fn definitions<D: Dialect>(plugin: &Plugin) -> Result<(bool, bool), HostError> {
+    let loaded = Script::<D> { plugin: plugin.clone(), metered: true, dialect: PhantomData }.load(&[])?;
+    Ok((loaded.on_request.is_some(), loaded.on_response.is_some()))
+}
+
+fn chunk_name(plugin: &Plugin) -> String {
+    format!("={}", plugin.name)
+}
+
+struct Script<D> {
+    plugin: Plugin,
+    metered: bool,
+    dialect: PhantomData<D>,
+}
+
+impl<D: Dialect> Module for Script<D> {
+    fn instantiate(&self, config: &[u8]) -> Result<Box<dyn Instance>, HostError> {
+        let Loaded { on_request, on_response, lua, pointed_to, context } = self.load(config)?;
+        if on_request.is_none() && (self.plugin.workload_checked || on_response.is_none()) {
+            return Err(HostError::Instantiate {
+                plugin: self.plugin.name.clone(),
+                reason: "it defines no function `envoy_on_request`, so it would do nothing and look fast; define it"
+                    .to_owned(),
+                said: Said(context.log.borrow().lines()),
+            });
+        }
+        let plugin = self.plugin.name.clone();
+        let meter = self.metered.then_some(D::meter as fn(&Lua) -> _);
+        Ok(Box::new(Running { plugin, meter, on_request, on_response, lua, _pointed_to: pointed_to, context }))
+    }
+}
+
+/// A script that has run once: what it defines, and the state that it lives in.
+struct Loaded {
+    on_request: Option<Function>,
+    on_response: Option<Function>,
+    lua: Lua,
+    pointed_to: Box<dyn Any>,
+    context: Rc<Context>,
+}
+
+impl<D: Dialect> Script<D> {
+    /// Runs the script from top to bottom.
+    fn load(&self, config: &[u8]) -> Result<Loaded, HostError> {
+        let context = Rc::new(Context::default());
+        let failed = |reason| HostError::Instantiate {
+            plugin: self.plugin.name.clone(),
+            reason,
+            said: Said(context.log.borrow().lines()),
+        };
+        let (Opened { lua, pointed_to, .. }, finish) =
+            self.prepare(&context).map_err(|error| failed(explain(&error)))?;
+        let source = self.plugin.lua_source(config);
+        let (on_request, on_response) = self
+            .meter(&lua)
+            .and_then(|()| lua.load(source).set_name(chunk_name(&self.plugin)).set_mode(ChunkMode::Text).exec())
+            .and_then(|()| finish.call::<(Option<Function>, Option<Function>)>(()))
+            .map_err(|error| failed(format!("{}; correct the script", explain(&error))))?;
+        Ok(Loaded { on_request, on_response, lua, pointed_to, context: Rc::clone(&context) })
+    }
+
+    /// A Lua state in which the prelude has run, and what to call once the script has, too.
+    fn prepare(&self, context: &Rc<Context>) -> mlua::Result<(Opened, Function)> {
+        let opened = D::open(context, self.metered)?;
+        let finish = opened.lua.load(PRELUDE).set_name("=prelude").call(&opened.bind)?;
+        D::close(&opened.lua)?;
+        Ok((opened, finish))
+    }
+
+    fn meter(&self, lua: &Lua) -> mlua::Result<()> {
+        if self.metered { D::meter(lua) } else { Ok(()) }
+    }
+}
+
+/// A script that is loaded in its Lua state.
+struct Running {
+    plugin: String,
+    meter: Option<fn(&Lua) -> mlua::Result<()>>,
+    on_request: Option<Function>,
+    on_response: Option<Function>,
+    lua: Lua,
+    /// Dropped after the state.
+    _pointed_to: Box<dyn Any>,
+    context: Rc<Context>,
+}
+
+impl Running {
+    fn call(&self, function: Option<&Function>, phase: u8, callback: &'static str) -> Result<Action, HostError> {
+        let Some(function) = function else { return Ok(Action::Continue) };
+        self.context.phase.set(phase);
+        let called = match self.meter {
+            Some(meter) => meter(&self.lua).and_then(|()| function.call(())),
+            None => function.call(()),
+        };
+        self.context.phase.set(0);
+        match called {
+            // A script ends itself by an error once it has responded.
+            _ if self.context.exchange.borrow().local_response.is_some() => Ok(Action::LocalResponse),
+            Ok(()) => Ok(Action::Continue),
+            Err(error) => Err(HostError::Request {
+                plugin: self.plugin.clone(),
+                callback,
+                reason: format!("{}; look at that line of the script", explain(&error)),
+                said: Said(self.context.log.borrow().lines()),
+            }),
+        }
+    }
+}
+
+impl Instance for Running {
+    fn request(&mut self, exchange: &mut Exchange) -> Result<Action, HostError> {
+        swap(exchange, &mut self.context.exchange.borrow_mut());
+        let mut action = self.call(self.on_request.as_ref(), 1, ON_REQUEST);
+        if action == Ok(Action::Continue) {
+            action = self.call(self.on_response.as_ref(), 2, ON_RESPONSE);
+        }
+        swap(exchange, &mut self.context.exchange.borrow_mut());
+        action
+    }
+}
+
+/// Called with the request.
+pub(crate) const ON_REQUEST: &str = "envoy_on_request";
+/// Called with the response.
+pub(crate) const ON_RESPONSE: &str = "envoy_on_response";
+
+/// The message with the script's name and line, without the stack.
+fn explain(error: &mlua::Error) -> String {
+    let message = match error {
+        mlua::Error::CallbackError { cause, .. } => return explain(cause),
+        mlua::Error::RuntimeError(message) | mlua::Error::SyntaxError { message, .. } => message.clone(),
+        other => other.to_string(),
+    };
+    message.split("\nstack traceback").next().unwrap_or_default().replace('\n', " ")
+}
