@@ -1,6 +1,7 @@
 use tollgate_record::Failure;
 
-/// Why a host could not load or run a plugin. Every one is the plugin's own fault, and says what to do about it.
+/// Why a host could not load or run a plugin. Every one says what to do about it, and every one but [`HostError::Absent`]
+/// is the plugin's own fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
     /// The host does not run plugins of this kind.
@@ -10,6 +11,14 @@ pub enum HostError {
         host: &'static str,
         /// The plugin's kind.
         kind: &'static str,
+    },
+    /// The host is not here, or its program does not work: no fault of the plugin.
+    #[error("host `{host}` cannot be used here: {way}")]
+    Absent {
+        /// The host.
+        host: &'static str,
+        /// What is missing and how to get it.
+        way: String,
     },
     /// The artifact is broken, or lacks what a plugin must have.
     #[error("{plugin} cannot be loaded: {reason}")]
@@ -57,7 +66,7 @@ impl HostError {
     /// Where it happened, as in a record: `compile`, `instantiate` or `request`.
     pub fn stage(&self) -> &'static str {
         match self {
-            Self::Unsupported { .. } | Self::Compile { .. } => "compile",
+            Self::Unsupported { .. } | Self::Absent { .. } | Self::Compile { .. } => "compile",
             Self::Instantiate { .. } => "instantiate",
             Self::Request { .. } | Self::Dead { .. } => "request",
         }
@@ -65,7 +74,10 @@ impl HostError {
 
     /// The failure that a record keeps.
     pub fn into_failure(self) -> Failure {
-        Failure::plugin(self.stage(), self.to_string())
+        match self {
+            Self::Absent { .. } => Failure::environment(self.stage(), self.to_string()),
+            _ => Failure::plugin(self.stage(), self.to_string()),
+        }
     }
 
     /// What every request after this one gets.

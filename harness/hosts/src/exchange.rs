@@ -51,6 +51,15 @@ impl Exchange {
         exchange
     }
 
+    /// An exchange made of what another one holds.
+    pub(crate) fn made_of(other: Self) -> Self {
+        let Self { request, response, request_body, response_body, .. } = other;
+        let template = Template { request, response, request_body, response_body };
+        let mut exchange = Self { template: Some(Box::new(template)), ..Self::default() };
+        exchange.reset();
+        exchange
+    }
+
     /// The exchange of a workload.
     pub fn of(workload: &Workload) -> Self {
         Self::new(&workload.request_headers, &workload.response_headers)

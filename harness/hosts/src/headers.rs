@@ -75,6 +75,11 @@ impl Headers {
         self.operations.get()
     }
 
+    /// Counts operations that were done in a copy of this map, in another process.
+    pub(crate) fn count_elsewhere(&self, operations: u64) {
+        self.operations.set(self.operations.get() + operations);
+    }
+
     #[inline]
     fn count(&self) {
         self.operations.set(self.operations.get() + 1);

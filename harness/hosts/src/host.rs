@@ -1,15 +1,25 @@
+use std::hint::black_box;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
 use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
 
-use crate::{Exchange, HostError, native};
+use crate::{Exchange, HostError, native, runner};
 
-/// What loads a plugin inside our process.
+/// What loads a plugin inside our process, or in a runner process of ours.
 pub trait Host: Sync {
     /// The name used in records, tables and on the command line.
     fn name(&self) -> &'static str;
 
     /// Version of the runtime library itself.
     fn version(&self) -> String;
+
+    /// Why it cannot be used here, and how to get it; none when it is here.
+    fn absent(&self) -> Option<String> {
+        None
+    }
 
     /// Whether it can run plugins of that kind.
     fn runs(&self, kind: PluginKind) -> bool;
@@ -34,6 +44,11 @@ pub trait Host: Sync {
 pub trait Module {
     /// A fresh instance, started with that plugin configuration. Instances share nothing.
     fn instantiate(&self, config: &[u8]) -> Result<Box<dyn Instance>, HostError>;
+
+    /// Nanoseconds that compiling it took, where a process of its own has measured that; none when it was done in ours.
+    fn compile_ns(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A plugin that is configured and waits for requests.
@@ -41,10 +56,58 @@ pub trait Instance {
     /// A request's whole life: context create, request headers (and body), response headers (and body), done, log,
     /// delete. A plugin that trapped is dead: every later request is an error.
     fn request(&mut self, exchange: &mut Exchange) -> Result<Action, HostError>;
+
+    /// Times `batches` batches, one after the other, of `requests` requests each; every request begins with the exchange
+    /// as it was made. After a batch, the clock stopped, `after` is given the exchange and the nanoseconds that the
+    /// batch took; nothing more is done when it breaks off.
+    ///
+    /// # Errors
+    /// The first request that fails ends it.
+    fn time(
+        &mut self,
+        exchange: &mut Exchange,
+        requests: u64,
+        batches: usize,
+        after: After<'_>,
+    ) -> Result<(), HostError> {
+        time(exchange, requests, batches, after, |exchange| self.request(exchange))
+    }
+
+    /// Nanoseconds that the last thing took (being made, or a request), where a process of its own has measured that;
+    /// none when it was done in ours.
+    fn took_ns(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Told, after each batch, the exchange as the batch left it, and what it took in nanoseconds.
+pub type After<'a> = &'a mut dyn FnMut(&Exchange, u64) -> ControlFlow<()>;
+
+/// What [`Instance::time`] does, with `request` in place of an instance's: a control has everything but the plugin.
+#[inline]
+pub(crate) fn time<T>(
+    exchange: &mut Exchange,
+    requests: u64,
+    batches: usize,
+    after: After<'_>,
+    mut request: impl FnMut(&mut Exchange) -> Result<T, HostError>,
+) -> Result<(), HostError> {
+    for _ in 0..batches {
+        let begin = Instant::now();
+        for _ in 0..requests {
+            exchange.reset();
+            black_box(request(black_box(exchange))?);
+        }
+        let batch_ns = begin.elapsed().as_nanos() as u64;
+        if after(exchange, batch_ns).is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// What a plugin decided about a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// It goes on.
     Continue,
@@ -67,6 +130,7 @@ pub static HOSTS: &[&dyn Host] = &[
     &crate::wasmtime::Wasmtime::PULLEY,
     #[cfg(feature = "wasmi")]
     &crate::wasmi::Wasmi::TIMED,
+    &runner::LUA54,
 ];
 
 /// Hosts that are not in this build, each with the way to get it, or why there is none.
@@ -81,6 +145,11 @@ pub static ABSENT_HOSTS: &[(&str, &str)] = &[
          and libclang); Debian and npm have nothing, PyPI a development build that sends to GitHub",
     ),
 ];
+
+/// The hosts that can be used here: all but those that are [`Host::absent`].
+pub fn hosts_here() -> impl Iterator<Item = &'static dyn Host> {
+    HOSTS.iter().copied().filter(|host| host.absent().is_none())
+}
 
 /// The host of that name.
 pub fn host(name: &str) -> Option<&'static dyn Host> {

@@ -27,6 +27,7 @@ mod measure;
 mod modules;
 mod native;
 mod observation;
+pub mod runner;
 mod span;
 mod verify;
 mod warm_up;
@@ -38,7 +39,7 @@ mod wasmtime;
 pub use error::{HostError, Said};
 pub use exchange::{Exchange, LocalResponse};
 pub use headers::Headers;
-pub use host::{ABSENT_HOSTS, Action, HOSTS, Host, Instance, Module, host, host_for};
+pub use host::{ABSENT_HOSTS, Action, After, HOSTS, Host, Instance, Module, host, host_for, hosts_here};
 #[cfg(all(feature = "luajit", feature = "wasm"))]
 pub use inspect::{Import, Inspection, LuaInspection, Memory, Section, Standing, Start, WasmInspection, inspect};
 pub use measure::{Arm, Bench, Lifecycle};

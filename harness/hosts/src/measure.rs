@@ -1,5 +1,4 @@
 use std::fmt;
-use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 use tollgate_fixtures::{Plugin, Workload};
 use tollgate_record::{CellId, Collector, Failure, Series};
 
+use crate::host::time;
 use crate::modules::{Compiled, Modules};
 use crate::verify::{check, observed_request};
 use crate::warm_up::WarmUp;
@@ -208,10 +208,12 @@ impl Prepared {
         let Compiled { module, compile_ns } = modules.compile(host, plugin).map_err(HostError::into_failure)?;
         let begin = Instant::now();
         let mut instance = module.instantiate(&workload.config()).map_err(HostError::into_failure)?;
-        let instantiate_ns = elapsed_ns(begin);
+        let elapsed = elapsed_ns(begin);
+        let instantiate_ns = instance.took_ns().unwrap_or(elapsed);
         let begin = Instant::now();
         instance.request(&mut self.exchange).map_err(HostError::into_failure)?;
-        let first_request_ns = elapsed_ns(begin);
+        let elapsed = elapsed_ns(begin);
+        let first_request_ns = instance.took_ns().unwrap_or(elapsed);
         // The proof belongs to the very instance that will be timed.
         let seen =
             observed_request(instance.as_mut(), &mut self.exchange, workload).map_err(HostError::into_failure)?;
@@ -230,75 +232,58 @@ impl Prepared {
 
     /// Duration of a batch of requests in nanoseconds; none once the arm has failed.
     fn batch(&mut self, requests: u64) -> Option<u64> {
+        let mut batch_ns = None;
+        self.batches(requests, 1, |ns| batch_ns = Some(ns));
+        batch_ns
+    }
+
+    fn single_requests(&mut self, record: impl FnMut(u64)) {
+        self.batches(1, SINGLE_REQUESTS, record);
+    }
+
+    /// Times batches until one fails. After each the clock has stopped: see whether the work was done.
+    fn batches(&mut self, requests: u64, batches: usize, mut record: impl FnMut(u64)) {
         if self.failure.is_some() {
-            return None;
+            return;
         }
-        let operations = self.exchange.request.operations();
-        let begin = Instant::now();
-        let outcome = self.requests(requests);
-        let batch_ns = elapsed_ns(begin);
-        // The clock has stopped: see whether the work was done.
-        match outcome.map_err(HostError::into_failure).and_then(|()| self.see_the_work(operations, requests)) {
-            Ok(()) => Some(batch_ns),
-            Err(failure) => {
-                self.fail(failure);
-                None
+        let expected = self.expected_operations.map(|operations| operations * requests);
+        let mut operations = self.exchange.request.operations();
+        let mut wrong = None;
+        let mut after = |exchange: &Exchange, batch_ns| {
+            let before = std::mem::replace(&mut operations, exchange.request.operations());
+            match see_the_work(exchange, operations - before, expected, requests) {
+                Ok(()) => record(batch_ns),
+                Err(failure) => wrong = Some(failure),
             }
+            if wrong.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        let outcome = match &mut self.instance {
+            Some(instance) => instance.time(&mut self.exchange, requests, batches, &mut after),
+            None => time(&mut self.exchange, requests, batches, &mut after, |_| Ok(())),
+        };
+        if let Some(failure) = wrong.or(outcome.err().map(HostError::into_failure)) {
+            self.fail(failure);
         }
     }
+}
 
-    /// Whether so many requests, since the map had seen so many operations, each did the expected number of them and
-    /// left the headers as they were. A plugin that stops working when nobody traces it is found here.
-    fn see_the_work(&self, operations: u64, requests: u64) -> Result<(), Failure> {
-        let Some(expected) = self.expected_operations else { return Ok(()) };
-        let seen = self.exchange.request.operations() - operations;
-        if seen != expected * requests {
-            let message = format!(
-                "did {seen} operations on the headers in {requests} timed requests and not {}: it does other work than \
-                 when it was verified",
-                expected * requests
-            );
-            return Err(Failure::plugin(STAGE, message));
-        }
-        if !self.exchange.is_as_new() {
-            let Exchange { request, .. } = &self.exchange;
-            let message = format!("a timed request left other headers than it found: {request:?}");
-            return Err(Failure::plugin(STAGE, message));
-        }
-        Ok(())
+/// Whether so many requests each did the expected number of operations and left the headers as they were. A plugin that
+/// stops working when nobody traces it is found here.
+fn see_the_work(exchange: &Exchange, seen: u64, expected: Option<u64>, requests: u64) -> Result<(), Failure> {
+    let Some(expected) = expected else { return Ok(()) };
+    if seen != expected {
+        let message = format!(
+            "did {seen} operations on the headers in {requests} timed requests and not {expected}: it does other work \
+             than when it was verified"
+        );
+        return Err(Failure::plugin(STAGE, message));
     }
-
-    /// What is timed. A control has everything but the plugin.
-    #[inline(never)]
-    fn requests(&mut self, requests: u64) -> Result<(), HostError> {
-        let exchange = &mut self.exchange;
-        match &mut self.instance {
-            Some(instance) => {
-                for _ in 0..requests {
-                    exchange.reset();
-                    black_box(instance.request(black_box(exchange))?);
-                }
-            }
-            None => {
-                for _ in 0..requests {
-                    exchange.reset();
-                    black_box(&mut *exchange);
-                }
-            }
-        }
-        Ok(())
+    if !exchange.is_as_new() {
+        let Exchange { request, .. } = exchange;
+        let message = format!("a timed request left other headers than it found: {request:?}");
+        return Err(Failure::plugin(STAGE, message));
     }
-
-    fn single_requests(&mut self, mut record: impl FnMut(u64)) {
-        for _ in 0..SINGLE_REQUESTS {
-            if self.failure.is_some() {
-                return;
-            }
-            if let Some(latency_ns) = self.batch(1) {
-                record(latency_ns);
-            }
-        }
-    }
+    Ok(())
 }
 
 fn elapsed_ns(begin: Instant) -> u64 {

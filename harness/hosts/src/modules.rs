@@ -39,7 +39,8 @@ impl Modules {
         }
         let begin = Instant::now();
         let module = host.compile(plugin)?;
-        let compile_ns = begin.elapsed().as_nanos() as u64;
+        let elapsed_ns = begin.elapsed().as_nanos() as u64;
+        let compile_ns = module.compile_ns().unwrap_or(elapsed_ns);
         let compiled = Compiled { module: module.into(), compile_ns };
         if self.known.len() == KEPT {
             self.known.remove(0);

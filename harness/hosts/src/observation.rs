@@ -1,3 +1,4 @@
+use serde::{Deserialize, Serialize};
 use tollgate_fixtures::Operation;
 use tollgate_record::Counters;
 
@@ -5,7 +6,7 @@ use tollgate_record::Counters;
 ///
 /// Hosts of one kind name their calls alike: Proxy-Wasm ones by the ABI (`proxy_get_header_map_value`), Lua ones by
 /// the stream handle (`headers:get`), the native one by the methods of its trait (`get`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
     /// Operations on headers, in order.
     pub trace: Vec<Operation>,

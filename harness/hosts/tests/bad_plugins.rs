@@ -1,11 +1,14 @@
 //! Every trap that a plugin can set: what is wrong fails with a message, what is only odd runs.
 
+mod support;
+
+use support::hosts_for;
 use tollgate_fixtures::{Expectation, Plugin, Stage, bad_plugins, workload};
-use tollgate_hosts::{HOSTS, Host, verify};
+use tollgate_hosts::{Host, verify};
 use tollgate_record::{Failure, FailureClass};
 
 fn hosts(plugin: &Plugin) -> impl Iterator<Item = &'static dyn Host> {
-    let hosts: Vec<_> = HOSTS.iter().copied().filter(|host| host.runs(plugin.kind)).collect();
+    let hosts: Vec<_> = hosts_for(plugin.kind).collect();
     assert!(!hosts.is_empty(), "no host runs {}", plugin.name);
     hosts.into_iter()
 }
@@ -57,7 +60,7 @@ fn messages_are_one_short_line_that_says_what_to_do() {
 
 #[test]
 fn a_host_refuses_a_kind_that_it_does_not_run() {
-    for host in HOSTS {
+    for host in support::hosts() {
         for plugin in tollgate_fixtures::plugins().iter().filter(|plugin| !host.runs(plugin.kind)) {
             let error = host.compile(plugin).map(drop).expect_err("it does not run that kind");
             assert!(error.to_string().contains("--host"), "{error}");

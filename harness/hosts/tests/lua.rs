@@ -1,7 +1,15 @@
-//! Envoy's stream handle, as scripts use it.
+//! Envoy's stream handle, as scripts use it, on every Lua.
 
+mod support;
+
+use support::hosts_for;
 use tollgate_fixtures::{Plugin, plugin};
-use tollgate_hosts::{Action, Exchange, Instance, host};
+use tollgate_hosts::{Action, Exchange, Host, Instance};
+use tollgate_record::PluginKind;
+
+fn lua_hosts() -> impl Iterator<Item = &'static dyn Host> {
+    hosts_for(PluginKind::Lua)
+}
 
 fn pairs(fields: &[(&str, &str)]) -> Vec<(String, String)> {
     fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -21,30 +29,32 @@ fn script(source: &str) -> Plugin {
     }
 }
 
-fn instance(source: &str) -> Result<Box<dyn Instance>, String> {
-    let module = host("luajit").unwrap().compile(&script(source)).map_err(|error| error.to_string())?;
+fn instance(host: &dyn Host, source: &str) -> Result<Box<dyn Instance>, String> {
+    let module = host.compile(&script(source)).map_err(|error| error.to_string())?;
     module.instantiate(b"20").map_err(|error| error.to_string())
 }
 
 /// Runs the body of `envoy_on_request`.
-fn run(body: &str) -> Result<(Action, Exchange), String> {
-    let mut instance = instance(&format!("function envoy_on_request(handle)\n{body}\nend"))?;
+fn run(host: &dyn Host, body: &str) -> Result<(Action, Exchange), String> {
+    let mut instance = instance(host, &format!("function envoy_on_request(handle)\n{body}\nend"))?;
     let mut exchange = exchange();
     let action = instance.request(&mut exchange).map_err(|error| error.to_string())?;
     Ok((action, exchange))
 }
 
 /// Runs a script that raises an error when something is not as it must be.
-fn must_run(body: &str) -> Exchange {
-    let (action, exchange) = run(body).unwrap_or_else(|error| panic!("{error}\n{body}"));
+fn must_run(host: &dyn Host, body: &str) -> Exchange {
+    let (action, exchange) = run(host, body).unwrap_or_else(|error| panic!("on {}: {error}\n{body}", host.name()));
     assert_eq!(action, Action::Continue);
     exchange
 }
 
 #[test]
 fn headers_are_read_and_written() {
-    let exchange = must_run(
-        r#"
+    for host in lua_hosts() {
+        let exchange = must_run(
+            host,
+            r#"
         local headers = handle:headers()
         assert(headers:get("ACCEPT") == "a,b", "values of one name are joined, as Envoy does it")
         assert(headers:getAtIndex("accept", 1) == "b" and headers:getAtIndex("accept", 2) == nil)
@@ -57,52 +67,61 @@ fn headers_are_read_and_written() {
         for name, value in pairs(headers) do seen[#seen + 1] = name .. "=" .. value end
         assert(table.concat(seen, " ") == ":path=/x accept=c x-new=7", table.concat(seen, " "))
         "#,
-    );
-    assert_eq!(exchange.request.get("x-new"), Some(&b"7"[..]));
-    assert_eq!(exchange.request.len(), 3);
+        );
+        assert_eq!(exchange.request.get("x-new"), Some(&b"7"[..]));
+        assert_eq!(exchange.request.len(), 3);
+    }
 }
 
 #[test]
 fn a_wrong_argument_is_an_error_with_its_line_and_never_crosses() {
-    let calls = [
-        "headers:get()",
-        "headers:get({})",
-        "headers:replace('a')",
-        "headers:add(nil, 'b')",
-        "headers:remove(function() end)",
-        "headers:getAtIndex('accept', 'x')",
-        "headers:getAtIndex('accept', 0/0)",
-        "headers:getAtIndex('accept', 1e300)",
-        "handle:logInfo(nil)",
-        "handle:body():getBytes(0, 100)",
-        "handle:body():getBytes(-1, 1)",
-        "handle:respond({}, 'x')",
-        "handle:respond('x')",
-        "headers.get = print",
-        "handle:httpCall('cluster', {}, '', 1)",
-    ];
-    for call in calls {
-        let error = run(&format!("local headers = handle:headers()\n{call}")).expect_err(call);
-        assert!(error.contains("script:3: "), "{call}: {error}");
+    for host in lua_hosts() {
+        let calls = [
+            "headers:get()",
+            "headers:get({})",
+            "headers:replace('a')",
+            "headers:add(nil, 'b')",
+            "headers:remove(function() end)",
+            "headers:getAtIndex('accept', 'x')",
+            "headers:getAtIndex('accept', 0/0)",
+            "headers:getAtIndex('accept', 1e300)",
+            "handle:logInfo(nil)",
+            "handle:body():getBytes(0, 100)",
+            "handle:body():getBytes(-1, 1)",
+            "handle:respond({}, 'x')",
+            "handle:respond('x')",
+            "headers.get = print",
+            "handle:httpCall('cluster', {}, '', 1)",
+        ];
+        for call in calls {
+            let error = run(host, &format!("local headers = handle:headers()\n{call}")).expect_err(call);
+            assert!(error.contains("script:3: "), "{call} on {}: {error}", host.name());
+        }
     }
 }
 
 #[test]
 fn a_script_can_answer_and_stops_there() {
-    let (action, mut exchange) =
-        run(r#"handle:respond({[":status"] = "418", ["x-why"] = {"tea", "pot"}}, "short and stout")
-        error("never reached")"#)
+    for host in lua_hosts() {
+        let (action, mut exchange) = run(
+            host,
+            r#"handle:respond({[":status"] = "418", ["x-why"] = {"tea", "pot"}}, "short and stout")
+        error("never reached")"#,
+        )
         .unwrap();
-    assert_eq!(action, Action::LocalResponse);
-    let response = exchange.local_response.take().unwrap();
-    assert_eq!((response.status, response.body.as_slice()), (418, &b"short and stout"[..]));
-    assert_eq!(response.headers.get_all(b"x-why").collect::<Vec<_>>(), [b"tea", b"pot"]);
+        assert_eq!(action, Action::LocalResponse);
+        let response = exchange.local_response.take().unwrap();
+        assert_eq!((response.status, response.body.as_slice()), (418, &b"short and stout"[..]));
+        assert_eq!(response.headers.get_all(b"x-why").collect::<Vec<_>>(), [b"tea", b"pot"]);
+    }
 }
 
 #[test]
 fn bodies_metadata_and_the_rest_are_there() {
-    let exchange = must_run(
-        r#"
+    for host in lua_hosts() {
+        let exchange = must_run(
+            host,
+            r#"
         assert(handle:body():length() == 5 and handle:body():getBytes(1, 3) == "ell")
         for chunk in handle:bodyChunks() do assert(chunk:length() == 5) end
         handle:body():setBytes("changed")
@@ -118,13 +137,15 @@ fn bodies_metadata_and_the_rest_are_there() {
             handle["log" .. level](handle, "a line")
         end
         "#,
-    );
-    assert_eq!(exchange.request_body, b"changed");
+        );
+        assert_eq!(exchange.request_body, b"changed");
+    }
 }
 
 #[test]
 fn the_response_has_its_own_function_and_headers() {
-    let source = r#"
+    for host in lua_hosts() {
+        let source = r#"
         function envoy_on_request(handle)
             kept = handle:headers()
             assert(not pcall(function() return responses and responses:add("a", "b") end) or not responses)
@@ -134,60 +155,68 @@ fn the_response_has_its_own_function_and_headers() {
             responses:replace("x-response", handle:headers():get(":status"))
             assert(kept:get("host") == "h")
         end"#;
-    let mut instance = instance(source).unwrap();
-    for _ in 0..3 {
-        let mut exchange = exchange();
-        assert_eq!(instance.request(&mut exchange), Ok(Action::Continue));
-        assert_eq!(exchange.response.get("x-response"), Some(&b"200"[..]));
+        let mut instance = instance(host, source).unwrap();
+        for _ in 0..3 {
+            let mut exchange = exchange();
+            assert_eq!(instance.request(&mut exchange), Ok(Action::Continue));
+            assert_eq!(exchange.response.get("x-response"), Some(&b"200"[..]));
+        }
     }
 }
 
 #[test]
 fn a_script_reaches_nothing_outside() {
-    for name in [
-        "ffi",
-        "jit",
-        "debug",
-        "io",
-        "package",
-        "require",
-        "dofile",
-        "loadfile",
-        "os.execute",
-        "os.exit",
-        "os.getenv",
-        "os.remove",
-        "string.dump",
-    ] {
-        must_run(&format!("assert({name} == nil, '{name} is there')"));
+    for host in lua_hosts() {
+        for name in [
+            "ffi",
+            "jit",
+            "debug",
+            "io",
+            "package",
+            "require",
+            "dofile",
+            "loadfile",
+            "os.execute",
+            "os.exit",
+            "os.getenv",
+            "os.remove",
+            "string.dump",
+        ] {
+            must_run(host, &format!("assert({name} == nil, '{name} is there')"));
+        }
+        must_run(host, "print('not on the terminal')");
+        // Bytecode, which LuaJIT trusts, is refused; text is not.
+        must_run(host, r#"assert(load("return 1")() == 1 and loadstring("return 2")() == 2)"#);
+        must_run(
+            host,
+            r#"assert(load("\27LJ\2\0") == nil and load("\27Lua", "x", "b") == nil and loadstring("\27LJ") == nil)"#,
+        );
+        must_run(host, "assert(getmetatable(handle) == false and getmetatable(handle:headers()) == false)");
+        assert!(instance(host, "\u{1b}LJ\u{2}").is_err());
     }
-    must_run("print('not on the terminal')");
-    // Bytecode, which LuaJIT trusts, is refused; text is not.
-    must_run(r#"assert(load("return 1")() == 1 and loadstring("return 2")() == 2)"#);
-    must_run(
-        r#"assert(load("\27LJ\2\0") == nil and load("\27LJ\2\0", "x", "b") == nil and loadstring("\27LJ") == nil)"#,
-    );
-    must_run("assert(getmetatable(handle) == false and getmetatable(handle:headers()) == false)");
-    assert!(instance("\u{1b}LJ\u{2}").is_err());
 }
 
 #[test]
 fn what_a_script_said_is_in_its_error() {
-    let error = run("handle:logWarn('about to fail') error({})").unwrap_err();
-    assert!(error.contains("about to fail"), "{error}");
-    let error = run("print('one', 2) local x = nil + 1").unwrap_err();
-    assert!(error.contains("one\t2") && error.contains("script:2: attempt to perform arithmetic"), "{error}");
+    for host in lua_hosts() {
+        let error = run(host, "handle:logWarn('about to fail') error({})").unwrap_err();
+        assert!(error.contains("about to fail"), "{error}");
+        let error = run(host, "print('one', 2) local x = nil + 1").unwrap_err();
+        assert!(error.contains("one\t2") && error.contains("script:2: attempt to perform arithmetic"), "{error}");
+    }
 }
 
 #[test]
 fn an_error_leaves_the_exchange_with_its_owner_and_the_script_alive() {
-    let source = "function envoy_on_request(handle)\n  handle:headers():remove('host')\n  \
+    for host in lua_hosts() {
+        let source = "function envoy_on_request(handle)\n  handle:headers():remove('host')\n  \
         if handle:headers():get('fail') then error('told to') end\nend";
-    let mut instance = instance(source).unwrap();
-    let mut exchange = exchange();
-    exchange.request.add("fail", "1");
-    assert!(instance.request(&mut exchange).is_err());
-    assert_eq!(exchange.request.get("fail"), Some(&b"1"[..]));
-    exchange.reset();
-    assert_eq!(instance.request(&mut exchange), Ok(Action::Continue));
+        let mut instance = instance(host, source).unwrap();
+        let mut exchange = exchange();
+        exchange.request.add("fail", "1");
+        assert!(instance.request(&mut exchange).is_err());
+        assert_eq!(exchange.request.get("fail"), Some(&b"1"[..]));
+        exchange.reset();
+        assert_eq!(instance.request(&mut exchange), Ok(Action::Continue));
+    }
 }

@@ -149,8 +149,10 @@ impl Context {
             map_to_read(&exchange, which, phase)?.get_all(name).nth(index)?.len()
         };
         count_in(&mut self.exchange.borrow_mut(), length);
-        Ref::filter_map(self.exchange.borrow(), |exchange| map_to_read(exchange, which, phase)?.get_all(name).nth(index))
-            .ok()
+        Ref::filter_map(self.exchange.borrow(), |exchange| {
+            map_to_read(exchange, which, phase)?.get_all(name).nth(index)
+        })
+        .ok()
     }
 
     /// `headers:getNumValues`.

@@ -61,14 +61,14 @@ fn others(lua: &Lua, context: &Rc<Context>) -> mlua::Result<[(&'static str, Func
         let wanted = index.checked_add(length).and_then(|end| body.get(index..end)).unwrap_or_default();
         lua.create_string(wanted)
     })?;
-    let set_body = lua
-        .create_function(move |_, (half, bytes): (i32, LuaString)| Ok(set_body.set_body(half, &bytes.as_bytes())))?;
+    let set_body =
+        lua.create_function(move |_, (half, bytes): (i32, LuaString)| Ok(set_body.set_body(half, &bytes.as_bytes())))?;
     let log = lua.create_function(move |_, message: LuaString| {
         log.log(&message.as_bytes());
         Ok(())
     })?;
-    let respond = lua
-        .create_function(move |_, (status, body): (i32, LuaString)| Ok(respond.respond(status, &body.as_bytes())))?;
+    let respond =
+        lua.create_function(move |_, (status, body): (i32, LuaString)| Ok(respond.respond(status, &body.as_bytes())))?;
     let respond_header = lua.create_function(move |_, (name, value): (LuaString, LuaString)| {
         Ok(respond_header.respond_header(&name.as_bytes(), &value.as_bytes()))
     })?;

@@ -7,8 +7,8 @@ mod script;
 
 pub use context::Context;
 pub use functions::functions;
-pub use script::{Dialect, Opened, compile};
+pub use script::{Dialect, OVERTIME, Opened, compile};
 
 pub(crate) use context::time_ms;
 #[cfg(feature = "luajit")]
-pub(crate) use script::{OVERTIME, definitions};
+pub(crate) use script::definitions;

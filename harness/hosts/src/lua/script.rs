@@ -50,7 +50,7 @@ pub struct Opened {
 }
 
 /// What a script's error says when it was stopped for running on and on.
-pub(crate) const OVERTIME: &str = "it did not come back in time; look for an endless loop";
+pub const OVERTIME: &str = "it did not come back in time; look for an endless loop";
 
 /// Whether the script can be parsed, and something to make instances of.
 ///
@@ -197,9 +197,9 @@ impl Instance for Running {
 }
 
 /// Called with the request.
-pub(crate) const ON_REQUEST: &str = "envoy_on_request";
+const ON_REQUEST: &str = "envoy_on_request";
 /// Called with the response.
-pub(crate) const ON_RESPONSE: &str = "envoy_on_response";
+const ON_RESPONSE: &str = "envoy_on_response";
 
 /// The message with the script's name and line, without the stack.
 fn explain(error: &mlua::Error) -> String {

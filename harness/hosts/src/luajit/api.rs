@@ -167,13 +167,7 @@ unsafe extern "C" fn respond(at: *const FfiContext, status: i32, body: Text, siz
     at.context.respond(status, body).into()
 }
 
-unsafe extern "C" fn respond_header(
-    at: *const FfiContext,
-    name: Text,
-    size: usize,
-    value: Text,
-    length: usize,
-) -> i32 {
+unsafe extern "C" fn respond_header(at: *const FfiContext, name: Text, size: usize, value: Text, length: usize) -> i32 {
     // SAFETY: see above.
     let (at, name, value) = unsafe { (context(at), string(name, size), string(value, length)) };
     at.context.respond_header(name, value).into()

@@ -1,0 +1,150 @@
+//! What a host and its runner say to each other: one JSON value a line. The runner begins with [`Hello`]; then it answers
+//! each [`Ask`] with one [`Answer`], and exits when its stdin ends.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tollgate_fixtures::Plugin;
+use tollgate_record::PluginKind;
+
+use super::wire::{Text, WireExchange};
+use crate::{Action, HostError, Said};
+
+/// Counts changes of what is said here.
+pub(super) const PROTOCOL: u32 = 1;
+
+/// Who the runner is. A runner of another version is refused, however this looks in it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Hello {
+    pub(super) protocol: u32,
+    /// Version of Tollgate.
+    pub(super) tollgate: String,
+    /// Version of the runtime.
+    pub(super) runtime: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Ask {
+    /// Load a script.
+    Compile { plugin: WirePlugin, metered: bool },
+    /// Make the instance of it.
+    Instantiate { config: Text },
+    /// One request.
+    Request { exchange: WireExchange },
+    /// Batches of requests, timed.
+    Time {
+        requests: u64,
+        batches: usize,
+        /// What each request begins with, where it is not what it was the last time.
+        exchange: Option<WireExchange>,
+        /// Cores to run on, where they are not what they were the last time: those of the thread that asks.
+        cores: Option<Vec<usize>>,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    Compiled {
+        took_ns: u64,
+    },
+    Instantiated {
+        took_ns: u64,
+    },
+    /// What a request did, also one that failed.
+    Handled {
+        outcome: Result<Action, Fault>,
+        exchange: WireExchange,
+        /// On the request's headers.
+        operations: u64,
+        took_ns: u64,
+    },
+    /// The batches that were done, and what ended them early.
+    Timed {
+        batches: Vec<TimedBatch>,
+        fault: Option<Fault>,
+    },
+    /// It was not done.
+    Failed(Fault),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TimedBatch {
+    pub(super) took_ns: u64,
+    /// On the request's headers.
+    pub(super) operations: u64,
+    /// What the last request left, where that is not what it began with.
+    pub(super) left: Option<WireExchange>,
+}
+
+/// A script: a runner needs no more of a plugin.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct WirePlugin {
+    name: String,
+    bytes: Text,
+    workload_checked: bool,
+}
+
+impl From<&Plugin> for WirePlugin {
+    fn from(plugin: &Plugin) -> Self {
+        let Plugin { name, bytes, workload_checked, .. } = plugin;
+        Self { name: name.clone(), bytes: bytes.as_ref().into(), workload_checked: *workload_checked }
+    }
+}
+
+impl From<WirePlugin> for Plugin {
+    fn from(plugin: WirePlugin) -> Self {
+        let WirePlugin { name, bytes, workload_checked } = plugin;
+        Self {
+            name,
+            bytes: Arc::from(bytes.0),
+            workload_checked,
+            language: "Lua".to_owned(),
+            kind: PluginKind::Lua,
+            variant: None,
+            sha256: String::new(),
+            path: None,
+            sdk: None,
+            toolchain: None,
+        }
+    }
+}
+
+/// An error of the script's.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Fault {
+    stage: String,
+    /// For a request.
+    callback: Option<String>,
+    reason: String,
+    said: Vec<String>,
+}
+
+impl From<HostError> for Fault {
+    fn from(error: HostError) -> Self {
+        let stage = error.stage().to_owned();
+        match error {
+            HostError::Compile { reason, .. } => Self { stage, callback: None, reason, said: Vec::new() },
+            HostError::Instantiate { reason, said, .. } => Self { stage, callback: None, reason, said: said.0 },
+            HostError::Request { callback, reason, said, .. } => {
+                Self { stage, callback: Some(callback.to_owned()), reason, said: said.0 }
+            }
+            other => Self { stage, callback: None, reason: other.to_string(), said: Vec::new() },
+        }
+    }
+}
+
+impl Fault {
+    /// The error that the host of a plugin of that name reports.
+    pub(super) fn into_error(self, plugin: &str) -> HostError {
+        let Self { stage, callback, reason, said } = self;
+        let (plugin, said) = (plugin.to_owned(), Said(said));
+        match (stage.as_str(), callback.as_deref()) {
+            ("compile", _) => HostError::Compile { plugin, reason },
+            ("instantiate", _) => HostError::Instantiate { plugin, reason, said },
+            (_, Some("envoy_on_response")) => {
+                HostError::Request { plugin, callback: "envoy_on_response", reason, said }
+            }
+            _ => HostError::Request { plugin, callback: "envoy_on_request", reason, said },
+        }
+    }
+}

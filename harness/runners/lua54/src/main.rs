@@ -1,0 +1,64 @@
+//! The runner of host `lua54`: Lua 5.4 of PUC-Rio. `tollgate` starts it; alone it only says so.
+
+use std::cell::Cell;
+use std::ffi::{CStr, c_char};
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use mlua::{HookTriggers, Lua, LuaOptions, StdLib, VmState};
+use tollgate_hosts::lua::{Context, Dialect, OVERTIME, Opened, functions};
+use tollgate_hosts::runner::serve;
+
+/// Instructions of one stage, in steps of the hook: about a second.
+const METER_STEP: u32 = 100_000;
+const METER_STEPS: u32 = 1_000;
+
+fn main() -> ExitCode {
+    if std::io::stdin().is_terminal() {
+        eprintln!("tollgate-lua54 is a part of tollgate, which starts it: `tollgate run --host lua54`");
+        return ExitCode::from(2);
+    }
+    match serve::<Lua54>(&version()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}; only tollgate can speak to this program");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Of Lua itself, such as `5.4.8`.
+fn version() -> String {
+    unsafe extern "C" {
+        /// `$LuaVersion: Lua 5.4.8  Copyright ...`: nothing else has the last number.
+        static lua_ident: c_char;
+    }
+    // SAFETY: `lapi.c` defines it as a constant array of characters that ends with a zero.
+    let ident = unsafe { CStr::from_ptr(&raw const lua_ident) }.to_string_lossy();
+    ident.split_whitespace().nth(2).unwrap_or("5.4").to_owned()
+}
+
+struct Lua54;
+
+impl Dialect for Lua54 {
+    fn open(context: &Rc<Context>, _metered: bool) -> mlua::Result<Opened> {
+        let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS | StdLib::COROUTINE;
+        let lua = Lua::new_with(libraries, LuaOptions::default())?;
+        let table = functions(&lua, context)?;
+        let bind = lua.create_function(move |_, ()| Ok(table.clone()))?;
+        Ok(Opened { bind, lua, pointed_to: Box::new(Rc::clone(context)) })
+    }
+
+    fn meter(lua: &Lua) -> mlua::Result<()> {
+        let steps = Cell::new(0);
+        // For coroutines as well.
+        lua.set_global_hook(HookTriggers::new().every_nth_instruction(METER_STEP), move |_, _| {
+            steps.set(steps.get() + 1);
+            if steps.get() > METER_STEPS {
+                return Err(mlua::Error::runtime(OVERTIME));
+            }
+            Ok(VmState::Continue)
+        })
+    }
+}
