@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use criterion::Criterion;
 use tollgate_fixtures::{Plugin, Workload};
-use tollgate_hosts::{HOSTS, Host};
+use tollgate_hosts::{Host, hosts_here};
 
 /// Every plugin of the catalogue on every host that runs its kind.
 pub fn pairs() -> impl Iterator<Item = (&'static Plugin, &'static dyn Host)> {
     tollgate_fixtures::plugins()
         .iter()
-        .flat_map(|plugin| HOSTS.iter().filter(|host| host.runs(plugin.kind)).map(move |host| (plugin, *host)))
+        .flat_map(|plugin| hosts_here().filter(|host| host.runs(plugin.kind)).map(move |host| (plugin, host)))
 }
 
 /// The workload that the project is about.

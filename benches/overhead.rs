@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tollgate_benches::{headers, pairs};
 use tollgate_fixtures::{Plugin, Workload};
-use tollgate_hosts::{Arm, Bench, HOSTS, Host};
+use tollgate_hosts::{Arm, Bench, Host, hosts_here};
 use tollgate_record::{CellId, Mode, Phase, PluginKind, Series};
 
 use floors::{CONSTANT_KEYS, HeaderWork, floor_plugins};
@@ -68,10 +68,10 @@ fn arms(is_wanted: &dyn Fn(&CellId) -> bool) -> Vec<Arm> {
     let mut arms = vec![arm("A", None, None), arm("A'", None, None)];
     let native = Plugin { kind: PluginKind::Native, ..constant_keys() };
     arms.push(arm(NATIVE, Some(&HeaderWork), Some(native)));
-    for host in HOSTS.iter().copied().filter(|host| host.runs(PluginKind::ProxyWasm)) {
+    for host in hosts_here().filter(|host| host.runs(PluginKind::ProxyWasm)) {
         arms.extend(floor_plugins().into_iter().map(|plugin| arm(&plugin.name.clone(), Some(host), Some(plugin))));
     }
-    for host in HOSTS.iter().copied().filter(|host| host.runs(PluginKind::Lua)) {
+    for host in hosts_here().filter(|host| host.runs(PluginKind::Lua)) {
         arms.push(arm(CONSTANT_KEYS, Some(host), Some(constant_keys())));
     }
     arms.extend(pairs().map(|(plugin, host)| arm(&plugin.name, Some(host), Some(plugin.clone()))));

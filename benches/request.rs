@@ -1,5 +1,8 @@
 //! A whole request (context, request headers, response headers, done, log, delete) of every plugin on every host.
 
+use std::ops::ControlFlow;
+use std::time::Duration;
+
 use criterion::{criterion_group, criterion_main};
 use tollgate_benches::{criterion, headers, pairs};
 use tollgate_hosts::Exchange;
@@ -13,9 +16,14 @@ fn request(criterion: &mut criterion::Criterion) {
         let module = host.compile(plugin).expect("a plugin of the catalogue compiles");
         let mut instance = module.instantiate(&workload.config()).expect("a plugin of the catalogue starts");
         group.bench_function(format!("{}/{}", plugin.name, host.name()), |bencher| {
-            bencher.iter(|| {
-                exchange.reset();
-                instance.request(&mut exchange).expect("a plugin of the catalogue answers")
+            bencher.iter_custom(|requests| {
+                let mut took = Duration::ZERO;
+                let mut after = |_: &Exchange, ns| {
+                    took = Duration::from_nanos(ns);
+                    ControlFlow::Continue(())
+                };
+                instance.time(&mut exchange, requests, 1, &mut after).expect("a plugin of the catalogue answers");
+                took
             });
         });
     }

@@ -54,7 +54,7 @@ pub(crate) struct Selectors {
     /// empty line, the body; then a line `###` and `HTTP/1.1 200 OK` with its own). A gateway answers with its own response
     #[arg(long, value_name = "FILE")]
     pub(crate) request: Option<PathBuf>,
-    /// A host to run on in process (default: one for each kind of plugin; `verify` and `--time thorough`: all that are built in)
+    /// A host to run on in process (default: one for each kind of plugin; `verify` and `--time thorough`: all that are here)
     #[arg(long = "host", value_name = "NAME")]
     pub(crate) hosts: Vec<String>,
     /// A gateway to measure on, beside `embedded`

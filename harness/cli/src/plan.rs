@@ -17,7 +17,7 @@ pub(crate) const IN_PROCESS: &str = "in_process";
 /// The record of a run that has not begun.
 pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule, seed: u64) -> Record {
     let mut versions = BTreeMap::from([("tollgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
-    for host in tollgate_hosts::HOSTS {
+    for host in tollgate_hosts::hosts_here() {
         versions.insert(host.name().to_owned(), host.version());
     }
     for (gateway, _) in &selection.live {

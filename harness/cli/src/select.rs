@@ -83,7 +83,7 @@ struct Wanted {
 pub(crate) enum Unasked {
     /// One for each kind of plugin.
     DefaultHosts,
-    /// All that are built in.
+    /// All that are here.
     EveryHost,
 }
 
@@ -230,9 +230,12 @@ fn hosts(selectors: &Selectors, unasked: Unasked) -> anyhow::Result<Vec<&'static
     let all = || tollgate_hosts::HOSTS.iter().map(|host| host.name().to_owned());
     for name in &selectors.hosts {
         known("host", name, all())?;
+        if let Some(way) = tollgate_hosts::host(name).and_then(|host| host.absent()) {
+            anyhow::bail!("host `{name}` cannot be used here: {way}");
+        }
     }
     let wanted = |host: &&dyn Host| match selectors.hosts.as_slice() {
-        [] => unasked == Unasked::EveryHost || host.is_default(),
+        [] => host.is_default() || unasked == Unasked::EveryHost && host.absent().is_none(),
         named => named.iter().any(|name| name == host.name()),
     };
     let hosts = tollgate_hosts::HOSTS.iter().copied();

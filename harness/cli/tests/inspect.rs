@@ -2,9 +2,8 @@
 
 mod support;
 
-use support::{bad_plugin, run, status, stderr, stdout};
+use support::{bad_plugin, hosts, run, status, stderr, stdout};
 use tollgate_fixtures::{bad_plugins, plugins};
-use tollgate_hosts::HOSTS;
 
 #[test]
 fn every_plugin_is_shown_with_who_takes_it() {
@@ -13,7 +12,7 @@ fn every_plugin_is_shown_with_who_takes_it() {
         let text = stdout(&output);
         assert_eq!(status(&output), 0, "{text}{}", stderr(&output));
         assert!(text.contains(&plugin.name) && text.contains(&plugin.sha256), "{text}");
-        for host in HOSTS.iter().filter(|host| host.runs(plugin.kind)) {
+        for host in hosts().filter(|host| host.runs(plugin.kind)) {
             assert!(text.contains(&format!("  {} {}: loads it", host.name(), host.version())), "{text}");
         }
         assert!(!text.contains("refuses it"), "{text}");

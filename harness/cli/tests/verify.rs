@@ -2,8 +2,7 @@
 
 mod support;
 
-use support::{bad_plugin, run, status, stderr, stdout};
-use tollgate_hosts::HOSTS;
+use support::{bad_plugin, hosts, run, status, stderr, stdout};
 
 #[test]
 fn every_plugin_on_every_host_is_verified() {
@@ -11,7 +10,7 @@ fn every_plugin_on_every_host_is_verified() {
     let text = stdout(&output);
     assert_eq!(status(&output), 0, "{text}{}", stderr(&output));
     for plugin in tollgate_fixtures::plugins() {
-        for host in HOSTS.iter().filter(|host| host.runs(plugin.kind)) {
+        for host in hosts().filter(|host| host.runs(plugin.kind)) {
             for workload in tollgate_fixtures::workloads() {
                 let line = format!("ok    {} on {} ({})", plugin.name, host.name(), workload.name);
                 assert!(text.contains(&line), "`{line}` is missing:\n{text}");

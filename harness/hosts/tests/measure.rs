@@ -1,14 +1,20 @@
 //! Rounds over real plugins: every arm gets its series, a failing one drops out and leaves the others alone.
 
+mod support;
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use support::hosts_for;
 use tollgate_fixtures::{Plugin, bad_plugins, plugin, workload};
-use tollgate_hosts::{Arm, Bench, host_for};
-use tollgate_record::{CellId, FailureClass, Mode, Phase};
+use tollgate_hosts::{Arm, Bench, Host, Lifecycle, host_for};
+use tollgate_record::{CellId, FailureClass, Mode, Phase, PluginKind};
 
 fn arm(name: &str, plugin: Option<&Plugin>) -> Arm {
-    let host = plugin.map(|plugin| host_for(plugin.kind).expect("a host runs it"));
+    arm_on(plugin.map(|plugin| host_for(plugin.kind).expect("a host runs it")), name, plugin)
+}
+
+fn arm_on(host: Option<&'static dyn Host>, name: &str, plugin: Option<&Plugin>) -> Arm {
     let id = CellId {
         mode: Mode::InProcess,
         host: host.map_or("in-process", |host| host.name()).to_owned(),
@@ -25,19 +31,25 @@ fn bad(name: &str) -> &'static Plugin {
 
 #[test]
 fn every_arm_gets_a_series_and_failing_ones_drop_out() {
-    let names = ["native", "lua", "boundary"];
     let mut arms = vec![arm("A", None), arm("A'", None)];
-    arms.extend(names.iter().map(|name| arm(name, plugin(name))));
+    arms.extend(["native", "lua", "boundary"].map(|name| arm(name, plugin(name))));
+    let mut names = vec!["native", "lua", "boundary"];
+    // Hosts of one kind beside each other, some of them in processes of their own.
+    for host in hosts_for(PluginKind::Lua) {
+        names.push(host.name());
+        arms.push(arm_on(Some(host), host.name(), plugin("lua")));
+    }
     arms.push(arm("trap-in-request-headers", Some(bad("trap-in-request-headers"))));
     arms.push(arm("one-remove-missing", Some(bad("one-remove-missing"))));
     let mut prepared = Vec::new();
     let bench = Bench::prepare(arms, &mut |id| prepared.push(id.plugin.clone()));
-    assert_eq!(prepared.len(), 7);
-    for (index, has_life) in [false, false, true, true, true, false, false].into_iter().enumerate() {
-        assert_eq!(bench.lifecycle(index).is_some(), has_life, "arm {index}");
+    assert_eq!(prepared.len(), names.len() + 4);
+    for index in 0..prepared.len() {
+        let life = bench.lifecycle(index);
+        assert_eq!(life.is_some(), (2..2 + names.len()).contains(&index), "arm {index}");
+        let is_whole = |life: Lifecycle| life.compile_ns > 0 && life.instantiate_ns > 0 && life.first_request_ns > 0;
+        assert!(life.is_none_or(is_whole), "{life:?}");
     }
-    let life = bench.lifecycle(4).unwrap();
-    assert!(life.compile_ns > 0 && life.instantiate_ns > 0 && life.first_request_ns > 0, "{life:?}");
 
     let mut rounds = 0;
     let results = bench.run(3, 1, Duration::from_millis(1500), 5, 10, &mut |_, _| {
@@ -48,7 +60,7 @@ fn every_arm_gets_a_series_and_failing_ones_drop_out() {
     let series = |name: &str| results.iter().find(|(id, _)| id.plugin == name).unwrap().1.as_ref();
     let control = series("A").unwrap();
     assert!(control.added_blocks_ns.is_empty() && !control.sample_blocks_ns.is_empty());
-    for name in names {
+    for name in &names {
         let series = series(name).unwrap();
         assert_eq!((series.start, series.requests_per_sample, series.rounds_per_block), (3, 10, 5));
         assert_eq!(series.sample_blocks_ns.len(), control.sample_blocks_ns.len());
@@ -93,21 +105,18 @@ fn a_plugin_that_fails_later_is_a_failure_and_not_a_fast_arm() {
     )
     .into_bytes()
     .into();
-    let arms = vec![
-        arm("A", None),
-        arm("tired", Some(&tired)),
-        arm("leaves-a-header", Some(&leaves)),
-        arm("lazy", Some(&lazy)),
-        arm("A'", None),
-    ];
-    let bench = Bench::prepare(arms, &mut |_| ());
-    assert!((0..5).all(|index| bench.failure(index).is_none()), "{bench:?}");
-    let results = bench.run(0, 1, Duration::from_millis(1500), 3, 20, &mut |_, _| ControlFlow::Continue(()));
-    for (index, said) in [(1, "worn out"), (2, "left"), (3, "other work")] {
-        let failure = results[index].1.as_ref().unwrap_err();
-        assert!(failure.message.contains(said), "{failure:?}");
+    for host in hosts_for(PluginKind::Lua) {
+        let on_it = |plugin: &Plugin| arm_on(Some(host), &plugin.name, Some(plugin));
+        let arms = vec![arm("A", None), on_it(&tired), on_it(&leaves), on_it(&lazy), arm("A'", None)];
+        let bench = Bench::prepare(arms, &mut |_| ());
+        assert!((0..5).all(|index| bench.failure(index).is_none()), "{bench:?}");
+        let results = bench.run(0, 1, Duration::from_millis(1500), 3, 20, &mut |_, _| ControlFlow::Continue(()));
+        for (index, said) in [(1, "worn out"), (2, "left"), (3, "other work")] {
+            let failure = results[index].1.as_ref().unwrap_err();
+            assert!(failure.message.contains(said), "{failure:?} on {}", host.name());
+        }
+        assert!(!results[4].1.as_ref().unwrap().added_blocks_ns.is_empty(), "the others go on");
     }
-    assert!(!results[4].1.as_ref().unwrap().added_blocks_ns.is_empty(), "the others go on");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tollgate_fixtures::{LoadError, Plugin};
 use tollgate_gateways::{GATEWAYS, Options};
-use tollgate_hosts::{HOSTS, Inspection, LuaInspection, Standing, WasmInspection};
+use tollgate_hosts::{Inspection, LuaInspection, Standing, WasmInspection, hosts_here};
 
 use crate::args::{InspectArgs, TextFormat};
 use crate::select::{is_path, known};
@@ -80,12 +80,12 @@ fn find(plugin: &str) -> anyhow::Result<Result<Plugin, LoadError>> {
 }
 
 fn hosts(plugin: &Plugin) -> Vec<Place> {
-    let place = |host: &&&dyn tollgate_hosts::Host| Place {
+    let place = |host: &dyn tollgate_hosts::Host| Place {
         name: host.name(),
         version: Some(host.version()),
         objections: host.compile(plugin).err().map(|error| error.to_string()).into_iter().collect(),
     };
-    HOSTS.iter().filter(|host| host.runs(plugin.kind)).map(|host| place(&host)).collect()
+    hosts_here().filter(|host| host.runs(plugin.kind)).map(place).collect()
 }
 
 fn gateways(plugin: &Plugin, found: &Inspection) -> Vec<Place> {

@@ -19,7 +19,10 @@ pub(crate) fn run() -> anyhow::Result<Status> {
     }
     text.push_str("\nhosts (in process)\n");
     for host in tollgate_hosts::HOSTS {
-        writeln!(text, "  {:<20}{}", host.name(), host.version())?;
+        match host.absent() {
+            None => writeln!(text, "  {:<20}{}", host.name(), host.version())?,
+            Some(way) => writeln!(text, "  {:<20}missing: {way}", host.name())?,
+        }
     }
     for (name, way) in tollgate_hosts::ABSENT_HOSTS {
         writeln!(text, "  {name:<20}not in this build: {way}")?;

@@ -22,6 +22,17 @@ pub struct Context {
     joined: RefCell<Vec<u8>>,
 }
 
+/// A header field.
+#[derive(Debug)]
+pub struct Field<'a> {
+    /// The place after it.
+    pub after: i32,
+    /// Name.
+    pub name: Ref<'a, [u8]>,
+    /// Value.
+    pub value: Ref<'a, [u8]>,
+}
+
 fn map(exchange: &mut Exchange, map: i32, phase: u8) -> Option<&mut Headers> {
     match (map, phase) {
         (0, 1 | 2) => Some(&mut exchange.request),
@@ -162,8 +173,8 @@ impl Context {
         map(exchange, which, self.phase.get()).map_or(0, |headers| headers.get_all(name).count() as i32)
     }
 
-    /// A step of `pairs(headers)`: the field at or after a place, as name and value, and the place after it.
-    pub fn next(&self, which: i32, slot: i32) -> Option<(i32, Ref<'_, [u8]>, Ref<'_, [u8]>)> {
+    /// A step of `pairs(headers)`: the field at or after a place.
+    pub fn next(&self, which: i32, slot: i32) -> Option<Field<'_>> {
         let phase = self.phase.get();
         trace_call(&mut self.exchange.borrow_mut(), "headers:pairs", 0);
         let slot = usize::try_from(slot).ok()?;
@@ -177,7 +188,7 @@ impl Context {
         let (name, value) = Ref::map_split(headers, |headers| {
             headers.next_from(slot).map_or((&[][..], &[][..]), |(_, name, value)| (name, value))
         });
-        Some((after, name, value))
+        Some(Field { after, name, value })
     }
 
     /// `handle:body()`: its bytes, or `None` when it is empty or not there in this phase.

@@ -51,7 +51,7 @@ fn others(lua: &Lua, context: &Rc<Context>) -> mlua::Result<[(&'static str, Func
     })?;
     let count = lua.create_function(move |_, (map, name): (i32, LuaString)| Ok(count.count(map, &name.as_bytes())))?;
     let next_field = lua.create_function(move |lua, (map, slot): (i32, i32)| {
-        let found = next.next(map, slot).map(|(after, name, value)| (after, copy(name), copy(value)));
+        let found = next.next(map, slot).map(|field| (field.after, copy(field.name), copy(field.value)));
         let Some((after, name, value)) = found else { return Ok((None, None, None)) };
         Ok((Some(after), give(lua, Some(name))?, give(lua, Some(value))?))
     })?;

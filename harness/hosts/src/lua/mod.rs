@@ -5,9 +5,9 @@ mod context;
 mod functions;
 mod script;
 
-pub use context::Context;
+pub use context::{Context, Field};
 pub use functions::functions;
-pub use script::{Dialect, OVERTIME, Opened, compile};
+pub use script::{Dialect, MEMORY_BYTES, OVERTIME, Opened, compile};
 
 pub(crate) use context::time_ms;
 #[cfg(feature = "luajit")]

@@ -49,6 +49,9 @@ pub struct Opened {
     pub pointed_to: Box<dyn Any>,
 }
 
+/// Memory that a script's state may have, in bytes.
+pub const MEMORY_BYTES: usize = 256 << 20;
+
 /// What a script's error says when it was stopped for running on and on.
 pub const OVERTIME: &str = "it did not come back in time; look for an endless loop";
 

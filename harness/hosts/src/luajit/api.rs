@@ -2,7 +2,7 @@ use std::cell::Cell;
 use std::ptr;
 use std::rc::Rc;
 
-use crate::lua::{Context, time_ms};
+use crate::lua::{Context, Field, time_ms};
 
 /// The context, and where its functions leave what Lua reads next: the layout of the first four fields is that of
 /// `tollgate_context` in `bind.lua`.
@@ -134,7 +134,7 @@ unsafe extern "C" fn count(at: *const FfiContext, which: i32, name: Text, size: 
 unsafe extern "C" fn next(at: *const FfiContext, which: i32, slot: i32) -> i32 {
     // SAFETY: see above.
     let at = unsafe { context(at) };
-    let Some((after, name, value)) = at.context.next(which, slot) else { return -1 };
+    let Some(Field { after, name, value }) = at.context.next(which, slot) else { return -1 };
     at.name.set(name.as_ptr());
     at.name_length.set(name.len());
     at.leave(Some(value));

@@ -1,5 +1,6 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -44,6 +45,8 @@ pub(super) enum Lost {
 impl Process {
     pub(super) fn start(program: &Path) -> io::Result<Self> {
         let mut command = Command::new(program);
+        // A process group of its own: Ctrl-C is for us, and we end it; it must not look like a script's crash.
+        command.process_group(0);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {

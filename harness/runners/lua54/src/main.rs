@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use mlua::{HookTriggers, Lua, LuaOptions, StdLib, VmState};
-use tollgate_hosts::lua::{Context, Dialect, OVERTIME, Opened, functions};
+use tollgate_hosts::lua::{Context, Dialect, MEMORY_BYTES, OVERTIME, Opened, functions};
 use tollgate_hosts::runner::serve;
 
 /// Instructions of one stage, in steps of the hook: about a second.
@@ -45,6 +45,7 @@ impl Dialect for Lua54 {
     fn open(context: &Rc<Context>, _metered: bool) -> mlua::Result<Opened> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS | StdLib::COROUTINE;
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
+        lua.set_memory_limit(MEMORY_BYTES)?;
         let table = functions(&lua, context)?;
         let bind = lua.create_function(move |_, ()| Ok(table.clone()))?;
         Ok(Opened { bind, lua, pointed_to: Box::new(Rc::clone(context)) })
