@@ -2,10 +2,11 @@
 
 use tollgate_record::{Mode, Phase, Variant};
 
+use crate::lifecycle::Lifecycle;
 use crate::summary::{Summary, SummaryCell};
 use crate::text::visible;
 
-const COLUMNS: [&str; 26] = [
+const COLUMNS: [&str; 33] = [
     "plugin",
     "language",
     "kind",
@@ -31,6 +32,13 @@ const COLUMNS: [&str; 26] = [
     "bytes_out",
     "allocations",
     "fuel",
+    "lua_instructions",
+    "artifact_bytes",
+    "memory_start_bytes",
+    "memory_end_bytes",
+    "memory_requests",
+    "soak_bytes_per_request",
+    "soak_verdict",
     "error",
 ];
 
@@ -42,13 +50,21 @@ pub fn csv(summary: &Summary) -> String {
     let mut text = COLUMNS.join(",");
     text.push('\n');
     for cell in &summary.cells {
-        text.push_str(&line(cell).join(","));
+        text.push_str(&line(cell, life(summary, cell)).join(","));
         text.push('\n');
     }
     text
 }
 
-fn line(cell: &SummaryCell) -> Vec<String> {
+/// The life whose requests the cell is.
+fn life<'a>(summary: &'a Summary, cell: &SummaryCell) -> Option<&'a Lifecycle> {
+    let is_request = (cell.mode, cell.phase) == (Mode::InProcess, Phase::Request);
+    let same =
+        |life: &&Lifecycle| (&life.plugin, &life.host, &life.workload) == (&cell.plugin, &cell.host, &cell.workload);
+    summary.lifecycle.iter().filter(|_| is_request).find(same)
+}
+
+fn line(cell: &SummaryCell, life: Option<&Lifecycle>) -> Vec<String> {
     let added = cell.added_ns;
     let absolute = cell.absolute_ns;
     let counters = cell.counters.as_ref();
@@ -79,6 +95,14 @@ fn line(cell: &SummaryCell) -> Vec<String> {
     fields.push(number(counters.map(|counters| counters.bytes_out)));
     fields.push(number(counters.map(|counters| counters.allocations)));
     fields.push(number(counters.and_then(|counters| counters.fuel)));
+    fields.push(number(counters.and_then(|counters| counters.lua_instructions)));
+    let (memory, soak) = (life.and_then(|life| life.memory), life.and_then(|life| life.soak.as_ref()));
+    fields.push(number(life.and_then(|life| life.artifact_bytes)));
+    fields.push(number(memory.map(|memory| memory.start_bytes)));
+    fields.push(number(memory.map(|memory| memory.end_bytes)));
+    fields.push(number(memory.map(|memory| memory.requests)));
+    fields.push(number(soak.and_then(|soak| soak.bytes_per_request)));
+    fields.push(soak.map(|soak| field(soak.verdict.name())).unwrap_or_default());
     fields.push(cell.error.as_deref().map(field).unwrap_or_default());
     fields
 }

@@ -3,7 +3,8 @@
 use crate::facts;
 use crate::failures::{FailureGroup, failures};
 use crate::headline::headline;
-use crate::number::{decimals, significant, us};
+use crate::lifecycle::{Lifecycle, requests_words};
+use crate::number::{bytes, decimals, duration, significant, us};
 use crate::place::{Row, places};
 use crate::summary::Summary;
 use crate::table::sdk_line;
@@ -35,6 +36,7 @@ pub fn markdown(summary: &Summary) -> String {
             out.push_str(&format!("\n{}.\n", escape(&sdk)));
         }
     }
+    out.push_str(&lives(&summary.lifecycle));
     let failures = failures(summary);
     if !failures.is_empty() {
         out.push_str("\n### Failed\n\n");
@@ -49,6 +51,43 @@ pub fn markdown(summary: &Summary) -> String {
     );
     out.push_str(&format!("\n{} {}\n", escape(&facts::whereabouts(summary)), escape(&facts::how(summary))));
     out.push_str(&repeat(&summary.environment.command_line));
+    out
+}
+
+/// What each plugin costs beside its requests, with its soak where there was one.
+fn lives(lives: &[Lifecycle]) -> String {
+    if lives.is_empty() {
+        return String::new();
+    }
+    let soaked = lives.iter().any(|life| life.soak.is_some());
+    let mut out = "\n### In process, each plugin's life\n\n".to_owned();
+    out.push_str("| plugin | host | artifact | compile | instantiate | first request | request p50 | memory |");
+    out.push_str(if soaked { " B/request | soak |\n" } else { "\n" });
+    out.push_str("|---|---|--:|--:|--:|--:|--:|--:|");
+    out.push_str(if soaked { "--:|---|\n" } else { "\n" });
+    for life in lives {
+        let ns = |ns: Option<f64>| ns.map(duration).unwrap_or_default();
+        let mut fields = vec![
+            name(&life.plugin),
+            name(&life.host),
+            life.artifact_bytes.map(bytes).unwrap_or_default(),
+            ns(life.compile_ns),
+            ns(life.instantiate_ns),
+            ns(life.first_request_ns),
+            ns(life.request_ns),
+            life.memory.map(|memory| bytes(memory.end_bytes)).unwrap_or_default(),
+        ];
+        if soaked {
+            let soak = life.soak.as_ref();
+            fields.push(soak.and_then(crate::life_table::slope).unwrap_or_default());
+            let words = soak.map(|soak| format!("{}: {}", soak.verdict.name(), soak.reason));
+            fields.push(words.map(|words| escape(&words)).unwrap_or_default());
+        }
+        out.push_str(&format!("| {} |\n", fields.join(" | ")));
+    }
+    if let Some(requests) = requests_words(lives) {
+        out.push_str(&format!("\nMemory: held after {requests} requests.\n"));
+    }
     out
 }
 

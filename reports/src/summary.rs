@@ -10,6 +10,7 @@ use tollgate_record::{
 
 use crate::curve::{CurvePoint, carries, curve};
 use crate::estimate::{self, Estimate};
+use crate::lifecycle::{Lifecycle, lifecycles};
 
 /// Name and version of the summary's JSON.
 pub const SUMMARY_SCHEMA: &str = "tollgate/summary/1";
@@ -25,6 +26,8 @@ pub struct Summary {
     pub environment: RunEnvironment,
     /// One per cell of the record, in its order, controls and failures among them.
     pub cells: Vec<SummaryCell>,
+    /// One per plugin and host in process: phases, artifact, memory and soak.
+    pub lifecycle: Vec<Lifecycle>,
 }
 
 /// The machine and programs of a run, and what it set out to do.
@@ -44,6 +47,10 @@ pub struct RunEnvironment {
     pub rounds_per_block: u32,
     /// Requests in one timed batch in process.
     pub requests_per_batch: u64,
+    /// Whether plugins were under limits (fuel, epochs, counted instructions) while they were timed; null when not known.
+    pub timed_with_limits: Option<bool>,
+    /// How long each arm in process was soaked, milliseconds; null when none was.
+    pub soak_ms: Option<u64>,
     /// Cores of the two ends, by mode or gateway.
     pub placement: BTreeMap<String, Placement>,
     /// When the run began, milliseconds since 1970.
@@ -128,6 +135,7 @@ pub struct Absolute {
 /// Works out the figures of a record.
 pub fn summarize(record: &Record) -> Summary {
     let Record { plan, .. } = record;
+    let cells: Vec<SummaryCell> = record.cells.iter().map(summarize_cell).collect();
     Summary {
         schema: SUMMARY_SCHEMA.to_owned(),
         environment: RunEnvironment {
@@ -138,13 +146,16 @@ pub fn summarize(record: &Record) -> Summary {
             starts: plan.starts,
             rounds_per_block: plan.rounds_per_block,
             requests_per_batch: plan.requests_per_batch,
+            timed_with_limits: plan.timed_with_limits,
+            soak_ms: plan.soak_ms,
             placement: plan.placement.clone(),
             started_unix_ms: record.started_unix_ms,
             finished_unix_ms: record.finished_unix_ms,
             interrupted: record.interrupted,
             machine: record.environment.clone(),
         },
-        cells: record.cells.iter().map(summarize_cell).collect(),
+        lifecycle: lifecycles(record, &cells),
+        cells,
     }
 }
 

@@ -1,10 +1,10 @@
 //! The answer in a terminal: fits 80 columns and uses more when there are more.
 
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
-
 use crate::facts;
 use crate::failures::{FailureGroup, failures};
+use crate::grid::Grid;
 use crate::headline::headline;
+use crate::life_table;
 use crate::number::{decimals, duration, significant, us};
 use crate::place::{Place, Row, places};
 use crate::summary::Summary;
@@ -42,6 +42,14 @@ pub fn table(summary: &Summary, options: TableOptions) -> String {
         lines.extend(text::wrap(&sdk_line(&place), options.width as usize).into_iter().filter(|line| !line.is_empty()));
         lines.push(String::new());
     }
+    let lives = &summary.lifecycle;
+    for part in [life_table::lives(lives, options.width), life_table::soaks(lives, options.width)] {
+        let Some(part) = part else { continue };
+        lines.push(paint.bold(&text::elide(&part.title, options.width as usize)));
+        lines.extend(paint.grid(part.lines, false));
+        lines.extend(part.warnings.iter().map(|line| paint.red(line)));
+        lines.push(String::new());
+    }
     let failures = failures(summary);
     if !failures.is_empty() {
         lines.push(paint.bold("Failed"));
@@ -70,6 +78,17 @@ impl Paint {
     }
     fn red(self, text: &str) -> String {
         self.with("31", text)
+    }
+
+    fn grid(self, lines: Vec<String>, has_noise: bool) -> impl Iterator<Item = String> {
+        lines.into_iter().enumerate().map(move |(index, line)| match index {
+            0 => self.bold(&line),
+            1 => self.dim(&line),
+            _ if has_noise && line.starts_with("A' ") => self.dim(&line),
+            _ if line.ends_with(" leak") && !line.ends_with(" no leak") => self.red(&line),
+            _ if line.contains(" failed") => self.red(&line),
+            _ => line,
+        })
     }
 }
 
@@ -137,58 +156,18 @@ fn dispensable(rows: &[Row<'_>]) -> [Column; 6] {
     if alike { [Language, Noop, P50, P99, Interval, Host] } else { [Language, Noop, P50, Host, P99, Interval] }
 }
 
-/// Title and rows as text, with as many columns as fit side by side without breaking what stands in them.
-fn fitting(place: &Place<'_>, rows: &[Row<'_>], width: u16) -> (Vec<Column>, Vec<Vec<String>>) {
-    let digits = decimals(place.largest_ns());
-    let mut columns = columns(place, width);
-    let mut dispensable = dispensable(rows).into_iter();
-    loop {
-        let mut lines = vec![columns.iter().map(|column| column.title().to_owned()).collect::<Vec<_>>()];
-        lines.extend(rows.iter().map(|row| columns.iter().map(|&column| content(column, row, digits)).collect()));
-        let widest = |index: usize| lines.iter().map(|line| line[index].chars().count()).max().unwrap_or(0);
-        let others: usize = (1..columns.len()).map(|index| widest(index) + 2).sum();
-        if others + widest(0) <= usize::from(width) {
-            return (columns, lines);
-        }
-        let dropped = dispensable.find(|column| columns.contains(column));
-        let Some(dropped) = dropped else {
-            let room = usize::from(width).saturating_sub(others).max(4);
-            lines.iter_mut().for_each(|line| line[0] = text::elide(&line[0], room));
-            return (columns, lines);
-        };
-        columns.retain(|column| *column != dropped);
-    }
-}
-
 fn draw(place: &Place<'_>, options: TableOptions, paint: Paint, lines: &mut Vec<String>) {
     let noise = place.noise.map(|cell| Row { cell, noop: None, sdk_adds: None });
     let rows: Vec<Row<'_>> = place.rows.iter().cloned().chain(noise).collect();
-    let (columns, mut cells) = fitting(place, &rows, options.width);
-    let mut table = Table::new();
-    let rule = LineStyle::none().fill('─');
-    table
-        .load_style(TableStyle::new().header_separator(rule))
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(options.width)
-        .set_header(cells.remove(0))
-        .add_rows(cells);
-    for (index, column) in columns.iter().enumerate() {
-        let column_style = table.column_mut(index).expect("every column has a header");
-        column_style.set_padding(if index == 0 { (0, 1) } else { (1, if index + 1 == columns.len() { 0 } else { 1 }) });
-        if !column.is_text() {
-            column_style.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for (index, line) in table.trim_fmt().lines().enumerate() {
-        let line = line.trim_end();
-        lines.push(match index {
-            0 => paint.bold(line),
-            1 => paint.dim(line),
-            _ if place.noise.is_some() && line.starts_with("A' ") => paint.dim(line),
-            _ if line.contains(" failed") => paint.red(line),
-            _ => line.to_owned(),
-        });
-    }
+    let digits = decimals(place.largest_ns());
+    let columns = columns(place, options.width);
+    let index = |wanted: Column| columns.iter().position(|column| *column == wanted);
+    let grid = Grid {
+        columns: columns.iter().map(|column| (column.title(), column.is_text())).collect(),
+        rows: rows.iter().map(|row| columns.iter().map(|&column| content(column, row, digits)).collect()).collect(),
+        dispensable: dispensable(&rows).into_iter().filter_map(index).collect(),
+    };
+    lines.extend(paint.grid(grid.lines(options.width), place.noise.is_some()));
 }
 
 fn content(column: Column, row: &Row<'_>, digits: usize) -> String {

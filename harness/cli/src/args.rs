@@ -1,6 +1,7 @@
 //! The command line. Names and meanings are those of the README.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use tollgate_record::TimeBudget;
@@ -39,7 +40,8 @@ const RUN_EXAMPLES: &str = "Examples:
   tollgate run                                     all plugins, in process and on the embedded gateway
   tollgate run --gateway envoy                     and on a real Envoy (see `tollgate install envoy`)
   tollgate run --plugin ./mine.wasm --config c.json --time quick
-  tollgate run --plugin lua --plugin rust-sdk --only in-process";
+  tollgate run --plugin lua --plugin rust-sdk --only in-process
+  tollgate run --plugin ./mine.wasm --only in-process --soak 60s";
 
 /// What to run: shared by `run` and `verify`.
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -90,6 +92,9 @@ pub(crate) struct RunArgs {
     /// How long: about 20 seconds, 2 minutes or 15 minutes for the default set
     #[arg(long, value_enum, default_value = "standard")]
     pub(crate) time: Time,
+    /// Afterwards, run each plugin on each host alone for so long (`60s`, `5m`) and tell whether its memory leaks
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) soak: Option<Duration>,
     /// Seed of every shuffle (default: from the clock; it is in the record)
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -121,10 +126,24 @@ impl From<Time> for TimeBudget {
     }
 }
 
+/// A duration as people write it: `500ms`, `60s`, `5m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    let parse = |(unit, ms): (&str, u64)| text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(ms);
+    // No number ends in a letter, so one unit fits at most.
+    match units.into_iter().find_map(parse) {
+        Some(ms @ 1..=86_400_000) => Ok(Duration::from_millis(ms)),
+        _ => Err("give a whole number with its unit, up to a day: `500ms`, `60s`, `5m`, `1h`".to_owned()),
+    }
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) selectors: Selectors,
+    /// Then repeat so many requests of each plugin on each host in three fresh processes: all must count the same
+    #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) repeat: Option<u64>,
 }
 
 #[derive(Debug, ClapArgs)]

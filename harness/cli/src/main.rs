@@ -8,6 +8,7 @@ mod measuring;
 mod out;
 mod plan;
 mod progress;
+mod repeating;
 mod schedule;
 mod select;
 mod status;

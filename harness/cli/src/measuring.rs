@@ -1,6 +1,8 @@
 //! The measuring of a run: verification, then starts in process and of each gateway in turn, each finished thing into
 //! the journal at once. Places take turns within a start, so that a slow drift of the machine hits all of them.
 
+mod soaking;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use crate::select::{Arm, Selection};
 use crate::verification::{ARM_LIMIT, Verdict, culprit, verify};
 use crate::worker::{Job, Message, WorkerArm, run_job};
 use crate::{interrupt, live};
+
+pub(crate) use soaking::soaked;
 
 /// A run in the making.
 pub(crate) struct Measuring<'a> {
@@ -34,7 +38,7 @@ impl<'a> Measuring<'a> {
     }
 
     /// Measures everything, or what is possible until an interrupt.
-    pub(crate) fn run(mut self, selection: &Selection) -> anyhow::Result<(Record, Duration)> {
+    pub(crate) fn run(mut self, selection: &Selection, soak: Option<Duration>) -> anyhow::Result<(Record, Duration)> {
         let ticks = CpuTicks::now();
         self.declare(selection)?;
         self.verify(selection)?;
@@ -47,6 +51,9 @@ impl<'a> Measuring<'a> {
                     self.live(start, place as u64 + 1, *gateway, arms)?;
                 }
             }
+        }
+        if let Some(duration) = soak {
+            self.soak(selection, duration)?;
         }
         let mut environment = self.journal.record().environment.clone();
         environment.steal_share = CpuTicks::now().zip(ticks).and_then(|(now, then)| now.steal_share_since(then));
@@ -144,7 +151,15 @@ impl<'a> Measuring<'a> {
                     self.phase(&cell, phase, Series::of_values(start, &[value_ns]))?;
                 }
             }
-            Message::At(_) | Message::Verified { .. } | Message::Live { .. } | Message::Done => {}
+            // Of other jobs.
+            Message::At(_)
+            | Message::Verified { .. }
+            | Message::Repeated { .. }
+            | Message::Repeating
+            | Message::Soaking { .. }
+            | Message::Soaked(_)
+            | Message::Live { .. }
+            | Message::Done => {}
         }
         Ok(())
     }
@@ -155,7 +170,8 @@ impl<'a> Measuring<'a> {
         if self.journal.record().cell(&id).is_none()
             && let Some(request) = self.journal.record().cell(cell).cloned()
         {
-            let declared = Cell { id: id.clone(), series: Vec::new(), counters: None, proof: None, ..request };
+            let declared =
+                Cell { id: id.clone(), series: Vec::new(), counters: None, soak: None, proof: None, ..request };
             self.journal.append(Entry::Cell(Box::new(declared)))?;
         }
         self.journal.append(Entry::Series { cell: id, series })?;

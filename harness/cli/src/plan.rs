@@ -49,6 +49,8 @@ pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule
             starts: schedule.starts,
             rounds_per_block: schedule.rounds_per_block,
             requests_per_batch: schedule.requests_per_batch,
+            timed_with_limits: Some(timed_with_limits(selection)),
+            soak_ms: options.soak.map(|soak| soak.as_millis() as u64),
             workloads,
             placement: placements,
         },
@@ -63,6 +65,12 @@ pub(crate) fn unix_ms() -> u64 {
 
 fn arms(selection: &Selection) -> impl Iterator<Item = &crate::select::Arm> {
     selection.in_process.iter().chain(selection.live.iter().flat_map(|(_, arms)| arms))
+}
+
+/// Whether a host that times plugins meters them. Gateways of ours are made of the same hosts.
+fn timed_with_limits(selection: &Selection) -> bool {
+    let hosts = arms(selection).filter(|arm| arm.plugin.is_some()).filter_map(|arm| tollgate_hosts::host(&arm.id.host));
+    hosts.into_iter().any(tollgate_hosts::Host::is_metered)
 }
 
 /// The command that repeats the run: what was typed, and the seed where it was drawn. The program's own path is of

@@ -53,6 +53,7 @@ impl Arm {
             }),
             series: Vec::new(),
             counters: None,
+            soak: None,
             proof: None,
             error: None,
         }

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use tollgate_record::{FailureClass, Record};
+use tollgate_record::{Failure, FailureClass, Record, Soak};
+use tollgate_reports::SoakVerdict;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub(crate) enum Status {
     Environment = 1,
     /// The command line or an input file is wrong.
     Usage = 2,
-    /// A plugin is wrong: it traps, has wrong effects, does not load.
+    /// A plugin is wrong: it traps, has wrong effects, does not load, leaks.
     Plugin = 5,
     /// Stopped by Ctrl-C or a signal.
     Interrupted = 130,
@@ -53,13 +54,25 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Status {
     }
 }
 
+/// Whether a soak says that a plugin leaks.
+pub(crate) fn leaks(soak: &Soak) -> bool {
+    tollgate_reports::judge(soak).verdict == SoakVerdict::Leak
+}
+
 /// The status of a finished run: a wrong plugin outweighs a failing environment, for it is what the user can mend.
 pub(crate) fn of_record(record: &Record) -> Status {
     if record.interrupted {
         return Status::Interrupted;
     }
-    let failed = |class| record.cells.iter().any(|cell| cell.error.as_ref().is_some_and(|error| error.class == class));
-    if failed(FailureClass::Plugin) {
+    let soaks = || record.cells.iter().filter_map(|cell| cell.soak.as_ref());
+    let failures: Vec<&Failure> = record
+        .cells
+        .iter()
+        .filter_map(|cell| cell.error.as_ref())
+        .chain(soaks().filter_map(|soak| soak.error.as_ref()))
+        .collect();
+    let failed = |class| failures.iter().any(|failure| failure.class == class);
+    if failed(FailureClass::Plugin) || soaks().any(leaks) {
         return Status::Plugin;
     }
     if failed(FailureClass::Environment) { Status::Environment } else { Status::Pass }

@@ -38,6 +38,11 @@ pub trait Host: Sync {
     fn metered(&self) -> Option<&'static dyn Host> {
         None
     }
+
+    /// Whether this very host meters, as [`Host::metered`] does.
+    fn is_metered(&self) -> bool {
+        false
+    }
 }
 
 /// A plugin that is loaded.
@@ -76,6 +81,12 @@ pub trait Instance {
     /// Nanoseconds that the last thing took (being made, or a request), where a process of its own has measured that;
     /// none when it was done in ours.
     fn took_ns(&self) -> Option<u64> {
+        None
+    }
+
+    /// Memory that it holds now, in bytes: the linear memory of a Wasm guest, what a Lua VM has allocated. `None` where
+    /// that is not known, as for a native plugin, whose memory is the process's.
+    fn memory_bytes(&self) -> Option<u64> {
         None
     }
 }

@@ -18,6 +18,7 @@ mod host;
 #[cfg(all(feature = "luajit", feature = "wasm"))]
 mod inspect;
 mod key;
+mod limits;
 mod log;
 #[cfg(feature = "lua")]
 pub mod lua;
@@ -27,8 +28,11 @@ mod measure;
 mod modules;
 mod native;
 mod observation;
+mod repeat;
 pub mod runner;
+mod soak;
 mod span;
+mod tally;
 mod verify;
 mod warm_up;
 #[cfg(feature = "wasmi")]
@@ -44,4 +48,6 @@ pub use host::{ABSENT_HOSTS, Action, After, HOSTS, Host, Instance, Module, host,
 pub use inspect::{Import, Inspection, LuaInspection, Memory, Section, Standing, Start, WasmInspection, inspect};
 pub use measure::{Arm, Bench, Lifecycle};
 pub use observation::Observation;
+pub use repeat::{Repeated, repeat};
+pub use soak::soak;
 pub use verify::{Verified, verify};

@@ -8,7 +8,7 @@ use mlua::{HookTriggers, LightUserData, Lua, LuaOptions, StdLib, Table, VmState}
 use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
 
-use crate::lua::{self, Context, Dialect, Opened};
+use crate::lua::{self, Context, Counter, Dialect, Opened};
 use crate::{Host, HostError, Module};
 
 /// Runs Lua scripts with Envoy's stream-handle API on LuaJIT.
@@ -63,6 +63,10 @@ impl Host for LuaJit {
     fn metered(&self) -> Option<&'static dyn Host> {
         (!self.metered).then_some(&Self::METERED)
     }
+
+    fn is_metered(&self) -> bool {
+        self.metered
+    }
 }
 
 /// Whether a script defines `envoy_on_request`, and `envoy_on_response`.
@@ -82,7 +86,7 @@ impl Dialect for LuaJit {
         let context = Box::new(FfiContext::new(Rc::clone(context)));
         let at = LightUserData((&raw const *context).cast_mut().cast());
         let api = LightUserData((&raw const API).cast_mut().cast());
-        let bind = lua.load(BIND).set_name("=bind").call((ffi, jit, at, api, metered))?;
+        let bind = lua.load(BIND).set_name(lua::host_chunk("bind")).call((ffi, jit, at, api, metered))?;
         Ok(Opened { bind, lua, pointed_to: context })
     }
 
@@ -92,6 +96,16 @@ impl Dialect for LuaJit {
             steps.set(steps.get() + 1);
             if steps.get() > METER_STEPS {
                 return Err(mlua::Error::runtime(lua::OVERTIME));
+            }
+            Ok(VmState::Continue)
+        })
+    }
+
+    fn count(lua: &Lua, counter: &Counter) -> mlua::Result<()> {
+        let counter = counter.clone();
+        lua.set_hook(HookTriggers::new().every_nth_instruction(1), move |lua, debug| {
+            if !counter.instruction(debug.source().source.as_deref()) {
+                Self::meter(lua)?;
             }
             Ok(VmState::Continue)
         })

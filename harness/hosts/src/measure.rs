@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tollgate_fixtures::{Plugin, Workload};
-use tollgate_record::{CellId, Collector, Failure, Series};
+use tollgate_record::{CellId, Collector, Failure, Memory, Series};
 
 use crate::host::time;
 use crate::modules::{Compiled, Modules};
@@ -63,6 +63,10 @@ struct Prepared {
     /// None for a control.
     instance: Option<Box<dyn Instance>>,
     lifecycle: Option<Lifecycle>,
+    /// Memory when it came to life, where the host knows it, in bytes.
+    start_bytes: Option<u64>,
+    /// Requests answered.
+    requests: u64,
     failure: Option<Failure>,
 }
 
@@ -165,7 +169,10 @@ impl Bench {
                     "the time was over before one block of rounds was; give it more (`--time`) or fewer plugins";
                 (arm.id, Err(Failure::environment(STAGE, advice)))
             }
-            None => (arm.id, Ok(series)),
+            None => {
+                let memory = arm.memory();
+                (arm.id, Ok(Series { memory, ..series }))
+            }
         };
         self.arms.into_iter().zip(series).map(outcome).collect()
     }
@@ -184,6 +191,8 @@ impl Prepared {
             exchange: Exchange::of(workload),
             instance: None,
             lifecycle: None,
+            start_bytes: None,
+            requests: 0,
             failure: None,
         };
         match (host, plugin) {
@@ -210,6 +219,7 @@ impl Prepared {
         let mut instance = module.instantiate(&workload.config()).map_err(HostError::into_failure)?;
         let elapsed = elapsed_ns(begin);
         let instantiate_ns = instance.took_ns().unwrap_or(elapsed);
+        self.start_bytes = instance.memory_bytes();
         let begin = Instant::now();
         instance.request(&mut self.exchange).map_err(HostError::into_failure)?;
         let elapsed = elapsed_ns(begin);
@@ -221,6 +231,7 @@ impl Prepared {
             check(&seen, &workload.expected_trace(), workload, 1)?;
         }
         self.lifecycle = Some(Lifecycle { compile_ns, instantiate_ns, first_request_ns });
+        self.requests = 2;
         self.instance = Some(instance);
         Ok(())
     }
@@ -249,10 +260,14 @@ impl Prepared {
         let expected = self.expected_operations.map(|operations| operations * requests);
         let mut operations = self.exchange.request.operations();
         let mut wrong = None;
+        let answered = &mut self.requests;
         let mut after = |exchange: &Exchange, batch_ns| {
             let before = std::mem::replace(&mut operations, exchange.request.operations());
             match see_the_work(exchange, operations - before, expected, requests) {
-                Ok(()) => record(batch_ns),
+                Ok(()) => {
+                    *answered += requests;
+                    record(batch_ns);
+                }
                 Err(failure) => wrong = Some(failure),
             }
             if wrong.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -264,6 +279,12 @@ impl Prepared {
         if let Some(failure) = wrong.or(outcome.err().map(HostError::into_failure)) {
             self.fail(failure);
         }
+    }
+
+    /// Memory of the instance at the beginning and now.
+    fn memory(&self) -> Option<Memory> {
+        let end_bytes = self.instance.as_ref()?.memory_bytes()?;
+        Some(Memory { start_bytes: self.start_bytes?, requests: self.requests, end_bytes })
     }
 }
 

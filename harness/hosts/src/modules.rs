@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ pub(crate) struct Modules {
 }
 
 struct Known {
-    /// Name, and whether there is a metered variant: a metered host has none.
+    /// Name, and whether it meters.
     host: (&'static str, bool),
     plugin: Plugin,
     compiled: Compiled,
@@ -29,10 +30,19 @@ pub(crate) struct Compiled {
 /// Modules that are kept; the oldest goes first.
 const KEPT: usize = 64;
 
+thread_local! {
+    static OF_THREAD: RefCell<Modules> = RefCell::default();
+}
+
 impl Modules {
+    /// The plugin compiled by that host, now or before on this thread.
+    pub(crate) fn of_thread(host: &dyn Host, plugin: &Plugin) -> Result<Rc<dyn Module>, HostError> {
+        OF_THREAD.with_borrow_mut(|modules| modules.compile(host, plugin)).map(|compiled| compiled.module)
+    }
+
     /// The plugin compiled by that host, now or before.
     pub(crate) fn compile(&mut self, host: &dyn Host, plugin: &Plugin) -> Result<Compiled, HostError> {
-        let name = (host.name(), host.metered().is_some());
+        let name = (host.name(), host.is_metered());
         let same = |known: &&Known| known.host == name && known.plugin == *plugin;
         if let Some(known) = self.known.iter().find(same) {
             return Ok(known.compiled.clone());

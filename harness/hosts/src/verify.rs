@@ -1,10 +1,11 @@
-use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use tollgate_fixtures::{Operation, Plugin, Workload};
 use tollgate_record::{Counters, Failure};
 
 use crate::modules::Modules;
+use crate::tally::Tally;
 use crate::{Action, Exchange, Host, HostError, Instance, Observation};
 
 /// What [`verify`] found.
@@ -16,50 +17,54 @@ pub struct Verified {
     pub proof: String,
 }
 
-/// Requests of one instance: the first warms it up, the others must count the same.
+/// Requests of an instance: the first warms it up, the others must count the same.
 const REQUESTS: usize = 3;
+/// Requests of a metered one, unless they take long: a guest that collects garbage does not in every request.
+const METERED_REQUESTS: usize = 65;
+const METERED_LONG: Duration = Duration::from_secs(1);
 const STAGE: &str = "verify";
-
-thread_local! {
-    static MODULES: RefCell<Modules> = RefCell::default();
-}
 
 /// Shows that a plugin does on a host what the workload expects: each of several requests has exactly the expected
 /// trace, and leaves the headers as they were. A plugin that is not held to a workload must load, answer and not trap.
 ///
 /// Where the host can meter, it first runs metered, so that an endless loop is found and not run into.
 pub fn verify(host: &dyn Host, plugin: &Plugin, workload: &Workload) -> Result<Verified, Failure> {
-    let metered = host.metered().map(|metered| observe(metered, plugin, workload)).transpose()?;
-    let plain = observe(host, plugin, workload)?;
-    if plugin.workload_checked {
-        let expected = workload.expected_trace();
-        for (number, seen) in metered.iter().flatten().chain(&plain).enumerate() {
-            check(seen, &expected, workload, number % REQUESTS)?;
+    let metered = host.metered().map(|metered| observe(metered, plugin, workload, METERED_REQUESTS)).transpose()?;
+    let plain = observe(host, plugin, workload, REQUESTS)?;
+    let expected = workload.expected_trace();
+    let mut counters = Counters::default();
+    for seen in [Some(plain), metered].into_iter().flatten() {
+        let mut tally = Tally::default();
+        for (number, seen) in seen.into_iter().enumerate() {
+            if plugin.workload_checked {
+                check(&seen, &expected, workload, number)?;
+            }
+            tally.add(seen.observation.counters);
         }
-        same_counters(&plain)?;
+        if let (true, Some(difference)) = (plugin.workload_checked, tally.difference()) {
+            let advice = "make the plugin do the same work for each request";
+            return Err(Failure::plugin(STAGE, format!("requests alike counted differently: {difference}; {advice}")));
+        }
+        counters = tally.counters();
     }
-    let counters = match metered {
-        Some(metered) => last(metered),
-        None => last(plain),
-    };
     Ok(Verified { proof: proof(plugin, workload, &counters), counters })
 }
 
 /// What one observed request did.
 pub(crate) struct Seen {
     action: Action,
-    observation: Observation,
+    pub(crate) observation: Observation,
     /// Headers after the request where they are not those before: name and value.
     left: Option<String>,
 }
 
-fn observe(host: &dyn Host, plugin: &Plugin, workload: &Workload) -> Result<Vec<Seen>, Failure> {
+fn observe(host: &dyn Host, plugin: &Plugin, workload: &Workload, requests: usize) -> Result<Vec<Seen>, Failure> {
     let mut exchange = Exchange::of(workload);
     let mut request = || -> Result<Vec<Seen>, HostError> {
-        let compiled = MODULES.with_borrow_mut(|modules| modules.compile(host, plugin))?;
-        let mut instance = compiled.module.instantiate(&workload.config())?;
-        let mut seen = Vec::with_capacity(REQUESTS);
-        for _ in 0..REQUESTS {
+        let mut instance = Modules::of_thread(host, plugin)?.instantiate(&workload.config())?;
+        let mut seen = Vec::with_capacity(requests);
+        let begin = Instant::now();
+        while seen.len() < requests && (seen.len() < REQUESTS || begin.elapsed() < METERED_LONG) {
             seen.push(observed_request(instance.as_mut(), &mut exchange, workload)?);
         }
         Ok(seen)
@@ -127,25 +132,6 @@ pub(crate) fn check(seen: &Seen, expected: &[Operation], workload: &Workload, nu
         Action::Pause => wrong("it paused the request".to_owned()),
         Action::LocalResponse => wrong("it answered the request itself".to_owned()),
     }
-}
-
-/// Counters are only worth keeping when they are the same for each request; the first one may set things up.
-fn same_counters(seen: &[Seen]) -> Result<(), Failure> {
-    let mut warm = seen.iter().skip(1).map(|seen| &seen.observation.counters);
-    let Some(first) = warm.next() else { return Ok(()) };
-    match warm.find(|counters| *counters != first) {
-        None => Ok(()),
-        Some(other) => Err(Failure::plugin(
-            STAGE,
-            format!(
-                "two requests alike counted {first:?} and then {other:?}; make the plugin do the same work for each request"
-            ),
-        )),
-    }
-}
-
-fn last(seen: Vec<Seen>) -> Counters {
-    seen.into_iter().next_back().map(|seen| seen.observation.counters).unwrap_or_default()
 }
 
 fn proof(plugin: &Plugin, workload: &Workload, counters: &Counters) -> String {

@@ -148,6 +148,10 @@ impl Host for Wasmtime {
             Code::Pulley => PULLEY,
         })
     }
+
+    fn is_metered(&self) -> bool {
+        self.metered
+    }
 }
 
 struct Compiled {
@@ -328,6 +332,10 @@ impl Vm for Running {
         if self.metered {
             self.store.set_fuel(FUEL).expect("this engine counts fuel");
         }
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store) as u64)
     }
 
     #[inline]

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Counters, Failure, Series};
+use crate::{Counters, Failure, Series, Soak};
 
 /// What a plugin is made of, which decides who can load it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -141,6 +141,9 @@ pub struct Cell {
     pub series: Vec<Series>,
     /// Exact figures per request; none when the host cannot count.
     pub counters: Option<Counters>,
+    /// What became of its memory in a soak; none when there was none.
+    #[serde(default)]
+    pub soak: Option<Soak>,
     /// How it was shown that the plugin did its work, in words; none when it was not.
     pub proof: Option<String>,
     /// Why there is no figure, or why it must not be used.

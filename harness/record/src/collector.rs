@@ -90,6 +90,7 @@ impl Collector {
             sample_blocks_ns: arm.sample_blocks_ns,
             added_blocks_ns: arm.added_blocks_ns,
             latency_ns: arm.latency_ns,
+            memory: None,
         };
         self.arms.into_iter().map(series).collect()
     }

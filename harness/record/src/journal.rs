@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cell, CellId, Counters, Environment, Failure, Record, RecordError, Series};
+use crate::{Cell, CellId, Counters, Environment, Failure, Record, RecordError, Series, Soak};
 
 /// One line of a journal. A record is what its entries add up to, so that a run that is killed loses nothing finished.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,13 @@ pub enum Entry {
         cell: CellId,
         /// The figures.
         counters: Counters,
+    },
+    /// What became of a cell's memory in a soak.
+    Soak {
+        /// The cell.
+        cell: CellId,
+        /// Samples and end.
+        soak: Soak,
     },
     /// How a cell was shown to do its work.
     Proof {
@@ -156,6 +163,11 @@ fn apply(record: &mut Record, entry: Entry) {
         Entry::Counters { cell, counters } => {
             if let Some(index) = cell_of(record, &cell) {
                 record.cells[index].counters = Some(counters);
+            }
+        }
+        Entry::Soak { cell, soak } => {
+            if let Some(index) = cell_of(record, &cell) {
+                record.cells[index].soak = Some(soak);
             }
         }
         Entry::Proof { cell, proof } => {

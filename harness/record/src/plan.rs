@@ -30,6 +30,12 @@ pub struct Plan {
     pub rounds_per_block: u32,
     /// Requests in one timed batch in process; live every request is timed alone.
     pub requests_per_batch: u64,
+    /// Whether plugins were under limits (fuel, epochs, counted instructions) while they were timed; none when not known.
+    #[serde(default)]
+    pub timed_with_limits: Option<bool>,
+    /// How long each arm in process was soaked, milliseconds; none when none was.
+    #[serde(default)]
+    pub soak_ms: Option<u64>,
     /// Workloads by name.
     pub workloads: Vec<String>,
     /// Where the ends of each mode or gateway ran (`in_process`, `embedded`, `envoy`).

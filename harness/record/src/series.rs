@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::Histogram;
+use crate::{Histogram, Memory};
 
 /// What one start (a fresh process or gateway) measured of one cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Series {
     pub added_blocks_ns: Vec<i64>,
     /// Requests timed one by one.
     pub latency_ns: Histogram,
+    /// Memory of the instance that was measured; none where the host does not know it.
+    #[serde(default)]
+    pub memory: Option<Memory>,
 }
 
 impl Series {
@@ -41,6 +44,7 @@ impl Series {
             sample_blocks_ns: values_ns.to_vec(),
             added_blocks_ns: Vec::new(),
             latency_ns,
+            memory: None,
         }
     }
 }

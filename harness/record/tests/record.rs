@@ -6,8 +6,8 @@ use std::fs;
 
 use proptest::prelude::*;
 use tollgate_record::{
-    Cell, CellId, Control, Counters, Entry, Environment, Failure, Histogram, Journal, Mode, Phase, Placement, Plan,
-    PluginKind, Record, RecordError, SCHEMA, Series, TimeBudget, Variant,
+    Cell, CellId, Control, Counters, Entry, Environment, Failure, Histogram, Journal, Memory, MemorySample, Mode,
+    Phase, Placement, Plan, PluginKind, Record, RecordError, SCHEMA, Series, Soak, Spread, TimeBudget, Variant,
 };
 
 fn id(plugin: &str) -> CellId {
@@ -31,6 +31,7 @@ fn cell(plugin: &str) -> Cell {
         artifact: None,
         series: Vec::new(),
         counters: None,
+        soak: None,
         proof: None,
         error: None,
     }
@@ -51,6 +52,8 @@ fn begin() -> Record {
             starts: 3,
             rounds_per_block: 15,
             requests_per_batch: 64,
+            timed_with_limits: Some(false),
+            soak_ms: Some(500),
             workloads: vec!["headers".into()],
             placement: BTreeMap::from([("in_process".into(), Placement::SameCore { core: 1 })]),
         },
@@ -59,14 +62,23 @@ fn begin() -> Record {
 }
 
 fn entries() -> Vec<Entry> {
-    let counters =
-        Counters { host_calls: BTreeMap::from([("proxy_log".into(), 2)]), bytes_in: 3, ..Counters::default() };
+    let counters = Counters {
+        host_calls: BTreeMap::from([("proxy_log".into(), 2)]),
+        bytes_in: 3,
+        varying: BTreeMap::from([("fuel".into(), Spread { requests: 2, least: 7, most: 9, total: 16 })]),
+        ..Counters::default()
+    };
     let mut entries: Vec<Entry> = ["A", "go-raw"].map(|plugin| Entry::Cell(Box::new(cell(plugin)))).into();
     for start in 0..3 {
-        let series = Series::of_values(start, &[10, 20, u64::from(start) * 1_000_000]);
+        let mut series = Series::of_values(start, &[10, 20, u64::from(start) * 1_000_000]);
+        series.memory = (start > 0).then_some(Memory { start_bytes: 1, requests: 9, end_bytes: 3 });
         entries.push(Entry::Series { cell: id("go-raw"), series });
     }
     entries.push(Entry::Counters { cell: id("go-raw"), counters });
+    let samples = vec![MemorySample { requests: 0, least_bytes: 7 }, MemorySample { requests: 5, least_bytes: 9 }];
+    let error = Some(Failure::plugin("soak", "tired; rest"));
+    let soak = Soak { duration_ms: 500, requests: 5, samples, limit_bytes: Some(9), error };
+    entries.push(Entry::Soak { cell: id("go-raw"), soak });
     entries.push(Entry::Proof { cell: id("go-raw"), proof: "trace".into() });
     entries.push(Entry::Failure { cell: id("A"), failure: Failure::environment("start", "first") });
     entries.push(Entry::Failure { cell: id("A"), failure: Failure::plugin("verify", "second") });
@@ -86,6 +98,7 @@ fn a_record_comes_back_as_it_was_written() {
     assert_eq!(record.cell(&id("go-raw")).unwrap().series.len(), 3);
     assert_eq!(record.cell(&id("A")).unwrap().error.as_ref().unwrap().message, "first", "the first failure is kept");
     assert_eq!(record.environment.steal_share, Some(0.25));
+    assert_eq!(record.cell(&id("go-raw")).unwrap().soak.as_ref().unwrap().requests, 5);
 
     let path = folder.path().join("record.json");
     record.write(&path).unwrap();
@@ -169,6 +182,25 @@ fn damaged_foreign_and_future_files_are_refused_with_a_remedy() {
         assert!(message.contains(expected) && message.contains(';'), "{message}");
     }
     assert!(matches!(Record::read(&folder.path().join("none.json")), Err(RecordError::Read { .. })));
+}
+
+#[test]
+fn what_a_record_does_not_say_is_unknown() {
+    let mut record = begin();
+    record.cells.push(Cell {
+        counters: Some(Counters::default()),
+        series: vec![Series::of_values(0, &[1])],
+        ..cell("A")
+    });
+    let mut text = serde_json::to_string(&record).unwrap();
+    let optional =
+        [",\"timed_with_limits\":false", ",\"soak_ms\":500", ",\"soak\":null", ",\"memory\":null", ",\"varying\":{}"];
+    for field in optional.into_iter().chain([",\"lua_instructions\":null"]) {
+        assert_eq!(text.matches(field).count(), 1, "{field} in {text}");
+        text = text.replace(field, "");
+    }
+    (record.plan.timed_with_limits, record.plan.soak_ms) = (None, None);
+    assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
 }
 
 proptest! {

@@ -65,6 +65,18 @@ fn how(record: &Record) -> String {
              still move, for up to a quarter of the time."
         ));
     }
+    match record.plan.timed_with_limits {
+        Some(false) => paragraphs.push(
+            "No limits (fuel, epochs, counted instructions) were on while plugins were timed; they are on while plugins are \
+             verified and their work is counted. A plugin that hangs is ended from outside, with its process."
+                .to_owned(),
+        ),
+        Some(true) => paragraphs.push(
+            "Plugins were under limits (fuel, epochs or counted instructions) while they were timed, which slows them down."
+                .to_owned(),
+        ),
+        None => {}
+    }
     if mode(Mode::Live) {
         paragraphs.push(
             "<b>Live</b> a sample is one request, so <i>added</i> is a median of single differences: pauses rarer than \
@@ -124,6 +136,14 @@ fn plan(record: &Record) -> String {
                     "blocks of {}; in process {} requests per batch, live one",
                     plan.rounds_per_block, plan.requests_per_batch
                 ),
+            ),
+            (
+                "Limits while timing",
+                match plan.timed_with_limits {
+                    Some(true) => "on".to_owned(),
+                    Some(false) => "off".to_owned(),
+                    None => "not recorded".to_owned(),
+                },
             ),
             ("Not counted", dropped(record)),
             ("Workloads", workloads.join(", ")),

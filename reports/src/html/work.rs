@@ -44,10 +44,12 @@ pub(super) fn body(view: &View<'_>) -> String {
     let workloads: BTreeSet<&str> = counted.iter().map(|counted| counted.cell.workload.as_str()).collect();
     let tables: String = workloads.iter().map(|workload| of_workload(&counted, workload)).collect();
     format!(
-        "<p class=\"quiet\">Counted in a pass of its own, never while timing, and the same on every machine. Bytes in are \
+        "<p class=\"quiet\">Counted in a pass of its own, never while timing, and the same in every request, on every machine. Bytes in are \
          copied into the guest, bytes out read from it; calls that mean the same stand in one column, whatever the API \
          names them; allocations are the host’s calls of the guest’s allocator; fuel \
-         is about one unit per instruction.</p>{tables}"
+         is about one unit per instruction; Lua instructions are those of the script itself, interpreted. What is not the same in \
+         each request (fuel, where a guest collects garbage; calls that a language’s runtime makes now and then) is given as its \
+         least and most, and does the same in every run all the same.</p>{tables}"
     )
 }
 
@@ -57,7 +59,11 @@ fn of_workload(counted: &[Counted<'_>], workload: &str) -> String {
     let mut columns = vec!["Plugin", "counted by", ">host calls"];
     columns.extend(calls.iter().map(|calls| calls.title.as_str()));
     columns.extend([">bytes in", ">bytes out", ">allocations", ">fuel"]);
-    let rows: Vec<TableRow> = counted.iter().map(|counted| row(counted, &calls)).collect();
+    let lua = counted.iter().any(|counted| counted.counters.lua_instructions.is_some());
+    let varies = counted.iter().any(|counted| !varying(counted.counters).is_empty());
+    columns.extend(lua.then_some(">Lua instructions"));
+    columns.extend(varies.then_some("not in each request"));
+    let rows: Vec<TableRow> = counted.iter().map(|counted| row(counted, &calls, lua, varies)).collect();
     table(&format!("Exact figures of one request, workload {}", name(workload, 40)), &columns, &rows)
 }
 
@@ -98,7 +104,25 @@ fn counted(summary: &Summary) -> Vec<Counted<'_>> {
     all
 }
 
-fn row(counted: &Counted<'_>, calls: &[Calls<'_>]) -> TableRow {
+/// A figure, or its least and most where requests do not share it.
+fn figure(counters: &Counters, name: &str, exact: Option<u64>) -> Cell {
+    Cell::Number(match (counters.varying.get(name), exact) {
+        (Some(spread), _) => format!("{} to {}", grouped(spread.least), grouped(spread.most)),
+        (None, Some(exact)) => grouped(exact),
+        (None, None) => "–".to_owned(),
+    })
+}
+
+/// Host calls that are not the same in each request.
+fn varying(counters: &Counters) -> String {
+    let own = ["bytes_in", "bytes_out", "allocations", "fuel", "lua_instructions"];
+    let calls = counters.varying.iter().filter(|(call, _)| !own.contains(&call.as_str()));
+    let words =
+        calls.map(|(call, spread)| format!("{} {} to {}", name(call, 60), grouped(spread.least), grouped(spread.most)));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn row(counted: &Counted<'_>, calls: &[Calls<'_>], lua: bool, varies: bool) -> TableRow {
     let Counted { cell, counters, hosts } = counted;
     let mut cells = vec![
         plugin(&cell.plugin, &cell.language),
@@ -108,10 +132,12 @@ fn row(counted: &Counted<'_>, calls: &[Calls<'_>]) -> TableRow {
     let times = |call: &&str| counters.host_calls.get(*call).copied().unwrap_or(0);
     cells.extend(calls.iter().map(|calls| Cell::Number(grouped(calls.names.iter().map(times).sum()))));
     cells.extend([
-        Cell::Number(grouped(counters.bytes_in)),
-        Cell::Number(grouped(counters.bytes_out)),
-        Cell::Number(grouped(counters.allocations)),
-        Cell::Number(counters.fuel.map_or_else(|| "–".to_owned(), grouped)),
+        figure(counters, "bytes_in", Some(counters.bytes_in)),
+        figure(counters, "bytes_out", Some(counters.bytes_out)),
+        figure(counters, "allocations", Some(counters.allocations)),
+        figure(counters, "fuel", counters.fuel),
     ]);
+    cells.extend(lua.then(|| figure(counters, "lua_instructions", counters.lua_instructions)));
+    cells.extend(varies.then(|| Cell::Text(varying(counters))));
     TableRow::new(cells)
 }

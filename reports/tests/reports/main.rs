@@ -1,6 +1,8 @@
 //! Whole reports of synthetic records, in one test program.
 
 mod html;
+mod lives;
+mod soak;
 mod synthetic;
 mod text;
 mod words;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use tollgate_record::{
-    Artifact, Cell, CellId, Control, Counters, Environment, Failure, Histogram, Mode, Phase, Placement, Plan,
-    PluginKind, Record, SCHEMA, Series, TimeBudget, Variant,
+    Artifact, Cell, CellId, Control, Counters, Environment, Failure, Histogram, Memory, MemorySample, Mode, Phase,
+    Placement, Plan, PluginKind, Record, SCHEMA, Series, Soak, Spread, TimeBudget, Variant,
 };
 
 /// Names that must show as text wherever they appear.
@@ -105,6 +105,8 @@ fn plan(starts: u32) -> Plan {
         starts,
         rounds_per_block: 25,
         requests_per_batch: 20,
+        timed_with_limits: Some(false),
+        soak_ms: Some(60_000),
         workloads: vec!["headers".to_owned(), "noop".to_owned()],
         placement: BTreeMap::from([
             ("in_process".to_owned(), Placement::SameCore { core: 1 }),
@@ -142,11 +144,19 @@ impl Builder<'_> {
                 let mut cell = empty_cell(mode, host, name, workload, Phase::Request);
                 (cell.language, cell.kind, cell.variant) = (language.to_owned(), Some(kind), variant);
                 cell.artifact = (kind != PluginKind::Native).then(|| artifact(name));
-                cell.counters = Some(counters(kind, variant, workload));
+                cell.counters = Some(counters(kind, language, variant, workload));
                 cell.proof = Some("trace equal to the catalogue's: 20 replace, 20 get, 20 remove".to_owned());
                 let share = if workload == "noop" { 0.07 } else { 1.0 };
                 let added = added[column] * share;
                 cell.series = self.series(base_us, Some(added));
+                if mode == Mode::InProcess && kind != PluginKind::Native {
+                    let start_bytes = if language == "Go" { 4_259_840 } else { 131_072 };
+                    for series in &mut cell.series {
+                        let requests = 4_000 + u64::from(series.start);
+                        series.memory = Some(Memory { start_bytes, requests, end_bytes: start_bytes + 65_536 });
+                    }
+                    cell.soak = (workload == "headers").then(|| soak(name, start_bytes));
+                }
                 if host == "envoy" && name == "assemblyscript-sdk" {
                     // It failed half-way: what it measured until then must not be used.
                     cell.error = Some(Failure::plugin(
@@ -190,6 +200,7 @@ impl Builder<'_> {
                         None => Vec::new(),
                     },
                     latency_ns,
+                    memory: None,
                 }
             })
             .collect()
@@ -248,6 +259,7 @@ fn empty_cell(mode: Mode, host: &str, plugin: &str, workload: &str, phase: Phase
         artifact: None,
         series: Vec::new(),
         counters: None,
+        soak: None,
         proof: None,
         error: None,
     }
@@ -263,15 +275,37 @@ fn artifact(name: &str) -> Artifact {
     }
 }
 
-fn counters(kind: PluginKind, variant: Option<Variant>, workload: &str) -> Counters {
+/// `assemblyscript-raw` leaks, `rust-sdk` traps, the others stand still.
+fn soak(name: &str, start_bytes: u64) -> Soak {
+    let leak = if name == "assemblyscript-raw" { 16 } else { 0 };
+    let sample = |index: u64| {
+        let requests = index * 32_768;
+        MemorySample { requests, least_bytes: start_bytes + leak * requests }
+    };
+    let traps = name == "rust-sdk";
+    let samples: Vec<MemorySample> = (0..=150).map(sample).take(if traps { 10 } else { 151 }).collect();
+    let requests = samples.last().map_or(0, |last| last.requests);
+    let error = traps.then(|| Failure::plugin("soak", "after 294912 requests: unreachable; see its log"));
+    Soak { duration_ms: 60_000, requests, samples, limit_bytes: None, error }
+}
+
+fn counters(kind: PluginKind, language: &str, variant: Option<Variant>, workload: &str) -> Counters {
     let calls = if workload == "noop" { 0 } else { 20 };
     let names = ["proxy_replace_header_map_value", "proxy_get_header_map_value", "proxy_remove_header_map_value"];
     let host_calls = names.iter().filter(|_| calls > 0).map(|name| ((*name).to_owned(), calls)).collect();
+    let fuel = if variant == Some(Variant::Sdk) { 31_415 } else { 9_265 };
+    let mut varying = BTreeMap::new();
+    if language == "Go" {
+        varying.insert("fuel".to_owned(), Spread { requests: 64, least: fuel, most: 10 * fuel, total: 80 * fuel });
+        varying.insert("clock_time_get".to_owned(), Spread { requests: 64, least: 0, most: 2, total: 2 });
+    }
     Counters {
         host_calls,
         bytes_in: 250,
         bytes_out: 980,
         allocations: calls,
-        fuel: (kind == PluginKind::ProxyWasm).then_some(if variant == Some(Variant::Sdk) { 31_415 } else { 9_265 }),
+        fuel: (kind == PluginKind::ProxyWasm && language != "Go").then_some(fuel),
+        lua_instructions: (kind == PluginKind::Lua).then_some(585),
+        varying,
     }
 }

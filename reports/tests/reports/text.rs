@@ -25,7 +25,7 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 fn the_json_has_the_shape_of_the_design() {
     let summary = usual();
     let object: Value = serde_json::from_str(&json(&summary)).expect("it is JSON");
-    assert_eq!(keys(&object), BTreeSet::from(["schema", "environment", "cells"]));
+    assert_eq!(keys(&object), BTreeSet::from(["schema", "environment", "cells", "lifecycle"]));
     assert_eq!(object["schema"], "tollgate/summary/1");
     for known in ["seed", "command_line", "cpu_model", "cores", "kernel", "versions", "placement"] {
         assert!(object["environment"].get(known).is_some(), "the environment has {known}");
@@ -59,7 +59,8 @@ fn the_json_has_the_shape_of_the_design() {
             assert_eq!(keys(&cell["absolute_ns"]), BTreeSet::from(["p50", "p90", "p99", "p999"]));
         }
         if !cell["counters"].is_null() {
-            let expected = ["host_calls", "bytes_in", "bytes_out", "allocations", "fuel"];
+            let expected =
+                ["host_calls", "bytes_in", "bytes_out", "allocations", "fuel", "lua_instructions", "varying"];
             assert_eq!(keys(&cell["counters"]), BTreeSet::from(expected));
             assert!(cell["counters"]["host_calls"].is_object());
         }
@@ -173,7 +174,8 @@ fn a_narrow_table_has_fewer_columns_and_no_broken_cell() {
             let text = table(&summary, TableOptions { width, colour: false });
             let parts: Vec<&str> = text.split("\n\n").filter(|part| part.contains('─')).collect();
             let places = places(&summary);
-            assert_eq!(parts.len(), places.len(), "{name} at {width}");
+            // The lives and their soaks come after the places.
+            assert_eq!(parts.len(), places.len() + 2, "{name} at {width}");
             for (part, place) in parts.iter().zip(&places) {
                 let rows: Vec<&str> = part.lines().skip_while(|line| !line.starts_with('─')).skip(1).collect();
                 let end = rows.iter().position(|row| row.starts_with("A' ")).expect("the noise is the last row");
@@ -234,8 +236,11 @@ fn markdown_shows_hostile_names_as_text() {
     let text = markdown(&hostile());
     assert!(!text.contains("<script") && !text.contains("</"), "no tag survives");
     assert!(!text.contains("[link](") && !text.contains(" @all"), "no link and no mention survives");
-    for line in text.lines().filter(|line| line.starts_with('|')) {
-        assert_eq!(line.matches('|').count(), 9, "eight columns: {line}");
+    let lives = text.find("each plugin's life").expect("lives");
+    for (part, columns) in [(&text[..lives], 8), (&text[lives..], 10)] {
+        for line in part.lines().filter(|line| line.starts_with('|')) {
+            assert_eq!(line.matches('|').count(), columns + 1, "{columns} columns: {line}");
+        }
     }
     assert!(text.contains("\\\\u{202E}"), "direction marks are written out");
     assert!(hostile_names().iter().all(|name| !name.contains('\u{202e}') || !text.contains(name.as_str())));

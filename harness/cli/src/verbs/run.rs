@@ -9,7 +9,7 @@ use tollgate_record::{Journal, Record, write_atomically};
 use tollgate_reports::summarize;
 
 use crate::args::{RunArgs, Time};
-use crate::measuring::Measuring;
+use crate::measuring::{Measuring, soaked};
 use crate::progress::Progress;
 use crate::schedule::Schedule;
 use crate::select::{Unasked, select};
@@ -27,14 +27,16 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
         .with_context(|| format!("cannot make the folder {}; name another with --out", options.out.display()))?;
 
     let begin = plan::begin(options, &selection, schedule, seed);
-    let planned = (schedule.in_process + schedule.live * selection.live.len() as u32) * schedule.starts;
+    let soaks = options.soak.map_or(Duration::ZERO, |soak| soak * soaked(&selection).len() as u32);
+    let planned = (schedule.in_process + schedule.live * selection.live.len() as u32) * schedule.starts + soaks;
     let progress = Progress::new(planned, options.quiet);
     let journal_path = options.out.join("journal.jsonl");
     let (journal, aside) = Journal::create(&journal_path, begin)?;
     if let Some(aside) = aside {
         progress.note(&format!("the journal of a run that was killed is now {}", aside.display()));
     }
-    let (record, took) = Measuring::new(journal, progress, schedule, &options.selectors).run(&selection)?;
+    let (record, took) =
+        Measuring::new(journal, progress, schedule, &options.selectors).run(&selection, options.soak)?;
     if record.interrupted && record.cells.iter().all(|cell| cell.series.is_empty()) {
         // Nothing to keep, and there may be a good record of an earlier run.
         remove(&journal_path)?;
@@ -81,6 +83,12 @@ fn say_where(out: &Path, took: Duration, record: &Record) {
         took.as_secs_f64()
     );
     let failures = record.cells.iter().filter(|cell| cell.error.is_some()).count();
+    let leaks = |cell: &&tollgate_record::Cell| cell.soak.as_ref().is_some_and(status::leaks);
+    match record.cells.iter().filter(leaks).count() {
+        0 => {}
+        1 => eprintln!("1 plugin leaks memory; its row says how much"),
+        leaks => eprintln!("{leaks} plugins leak memory; their rows say how much"),
+    }
     if failures > 0 {
         eprintln!("{failures} of {} cells failed; each row says why", record.cells.len());
     }

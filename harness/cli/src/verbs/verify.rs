@@ -6,10 +6,11 @@ use std::time::Duration;
 use tollgate_record::{CellId, Failure, FailureClass};
 
 use crate::args::{Only, VerifyArgs};
+use crate::repeating::Outcome;
 use crate::select::{Arm, Unasked, select};
 use crate::status::Status;
 use crate::verification::{Verdict, verify};
-use crate::{interrupt, live, out};
+use crate::{interrupt, live, out, repeating};
 
 /// Long enough for a few canaries and some thousand requests of each arm.
 const LIVE_DURATION: Duration = Duration::from_millis(500);
@@ -38,6 +39,17 @@ pub(crate) fn run(options: &VerifyArgs) -> anyhow::Result<Status> {
         tally.add(cell, proof);
         Ok(())
     })?;
+    let mut repeated = Tally::default();
+    if let Some(requests) = options.repeat
+        && finished
+    {
+        let is_right = |arm: &&Arm| !wrong.contains(&(arm.id.plugin.clone(), arm.id.workload.clone()));
+        let arms: Vec<Arm> = selection.in_process.iter().filter(is_right).cloned().collect();
+        // An interrupt is noticed below.
+        for Outcome { cell, same } in repeating::repeat(&arms, requests)?.into_iter().flatten() {
+            repeated.add(&cell, same);
+        }
+    }
     for (gateway, arms) in &selection.live {
         if interrupt::requested() {
             break;
@@ -55,9 +67,13 @@ pub(crate) fn run(options: &VerifyArgs) -> anyhow::Result<Status> {
         }
     }
     out::line(&format!("{} verified, {} failed", tally.verified, tally.failures.len()));
+    if options.repeat.is_some() {
+        out::line(&format!("{} count the same, {} do not", repeated.verified, repeated.failures.len()));
+    }
     if !finished || interrupt::requested() {
         return Ok(Status::Interrupted);
     }
+    tally.failures.extend(repeated.failures);
     Ok(tally.status())
 }
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tollgate_fixtures::Workload;
-use tollgate_record::{CellId, Counters, Failure, Series};
+use tollgate_hosts::Repeated;
+use tollgate_record::{CellId, Counters, Failure, Series, Soak};
 
 use crate::select::{Arm, OWN_WORKLOAD};
 
@@ -15,6 +16,15 @@ use crate::select::{Arm, OWN_WORKLOAD};
 pub(crate) enum Job {
     /// Every arm once, its effects compared.
     Verify { arms: Vec<WorkerArm> },
+    /// So many requests of each arm, counted.
+    Repeat { arms: Vec<WorkerArm>, requests: u64 },
+    /// One arm alone, its memory watched.
+    Soak {
+        arm: Box<WorkerArm>,
+        duration_ms: u64,
+        /// Core to run on once everything is compiled.
+        core: Option<u32>,
+    },
     /// One start of all arms.
     Measure {
         arms: Vec<WorkerArm>,
@@ -80,6 +90,14 @@ pub(crate) enum Message {
     Doing(CellId),
     /// The cell's effects are those expected.
     Verified { cell: CellId, counters: Counters, proof: String },
+    /// What the cell's requests counted.
+    Repeated { cell: CellId, repeated: Repeated },
+    /// Sign of life while requests are repeated.
+    Repeating,
+    /// Sign of life while an arm is soaked, with the requests so far.
+    Soaking { requests: u64 },
+    /// What became of the arm's memory; none when the host does not know it.
+    Soaked(Option<Soak>),
     /// The cell failed; the others go on.
     Failed { cell: CellId, failure: Failure },
     /// While rounds run: the arm that is at work now, however long it takes. No sign of life.
@@ -109,6 +127,11 @@ impl From<&Arm> for WorkerArm {
 }
 
 impl WorkerArm {
+    /// Whether its plugin is held to a workload's effects.
+    pub(crate) fn workload_checked(&self) -> bool {
+        self.plugin.as_ref().is_some_and(|plugin| plugin.workload_checked)
+    }
+
     /// The arm with its plugin's bytes, which must be those that the parent saw.
     pub(crate) fn load(self) -> anyhow::Result<Arm> {
         let plugin = self.plugin.map(PluginRef::load).transpose()?;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use tollgate_fixtures::{Plugin, Workload};
 use tollgate_gateways::{Measured, Options};
 use tollgate_hosts::{Bench, Host};
 use tollgate_record::{CellId, Collector, Failure};
@@ -29,6 +30,8 @@ pub(crate) fn serve() -> anyhow::Result<()> {
     });
     match job {
         Job::Verify { arms } => verify(arms)?,
+        Job::Repeat { arms, requests } => repeat(arms, requests)?,
+        Job::Soak { arm, duration_ms, core } => soak(*arm, duration_ms, core)?,
         Job::Measure { .. } => measure(job)?,
         Job::Live { .. } => live(job)?,
     }
@@ -36,6 +39,39 @@ pub(crate) fn serve() -> anyhow::Result<()> {
 }
 
 fn verify(arms: Vec<WorkerArm>) -> anyhow::Result<()> {
+    for_each(arms, |cell, host, plugin, workload| match tollgate_hosts::verify(host, plugin, workload) {
+        Ok(verified) => Message::Verified { cell, counters: verified.counters, proof: verified.proof },
+        Err(failure) => Message::Failed { cell, failure },
+    })
+}
+
+fn repeat(arms: Vec<WorkerArm>, requests: u64) -> anyhow::Result<()> {
+    for_each(arms, |cell, host, plugin, workload| {
+        let mut alive = signs_of_life(|_| Message::Repeating);
+        match tollgate_hosts::repeat(host, plugin, workload, requests, &mut || alive(0)) {
+            Ok(repeated) => Message::Repeated { cell, repeated },
+            Err(failure) => Message::Failed { cell, failure },
+        }
+    })
+}
+
+fn soak(arm: WorkerArm, duration_ms: u64, core: Option<u32>) -> anyhow::Result<()> {
+    for_each(vec![arm], |_, host, plugin, workload| {
+        if let Some(core) = core {
+            // Where pinning is not allowed the parent has recorded so.
+            let _ = tollgate_gateways::pin_current_thread(core);
+        }
+        let mut alive = signs_of_life(|requests| Message::Soaking { requests });
+        let duration = Duration::from_millis(duration_ms);
+        Message::Soaked(tollgate_hosts::soak(host, plugin, workload, duration, &mut alive))
+    })
+}
+
+/// Does something with each arm that can be loaded, one after the other, and says what came of it.
+fn for_each(
+    arms: Vec<WorkerArm>,
+    mut each: impl FnMut(CellId, &dyn Host, &Plugin, &Workload) -> Message,
+) -> anyhow::Result<()> {
     for arm in arms {
         let cell = arm.id.clone();
         say(&Message::Doing(cell.clone()))?;
@@ -47,12 +83,21 @@ fn verify(arms: Vec<WorkerArm>) -> anyhow::Result<()> {
             }
         };
         let (Some(host), Some(plugin)) = (host_of(&arm), &arm.plugin) else { continue };
-        say(&match tollgate_hosts::verify(host, plugin, &arm.workload) {
-            Ok(verified) => Message::Verified { cell, counters: verified.counters, proof: verified.proof },
-            Err(failure) => Message::Failed { cell, failure },
-        })?;
+        say(&each(cell, host, plugin, &arm.workload))?;
     }
     Ok(())
+}
+
+/// Says now and then that it is alive.
+fn signs_of_life(message: impl Fn(u64) -> Message) -> impl FnMut(u64) {
+    let mut last = Instant::now();
+    move |requests| {
+        if last.elapsed() > PROGRESS_EVERY {
+            last = Instant::now();
+            // A parent that is gone is noticed by the thread on stdin.
+            let _ = say(&message(requests));
+        }
+    }
 }
 
 fn measure(job: Job) -> anyhow::Result<()> {

@@ -16,6 +16,9 @@ pub(crate) trait Vm {
     /// Allows the guest as much fuel as one stage of its life may take, where the runtime meters.
     fn refuel(&mut self) {}
 
+    /// Bytes of the guest's linear memory.
+    fn memory_bytes(&self) -> u64;
+
     /// Fuel used since [`Vm::refuel`].
     fn fuel_used(&mut self) -> Option<u64> {
         None
@@ -191,9 +194,13 @@ impl<V: Vm> Instance for Life<V> {
         if let Some(dead) = &self.dead {
             return Err(dead.clone());
         }
-        self.vm.refuel();
         // A gateway's timer ticks between requests. Here, too, but not while timing: its price is not that of a request.
-        let ticked = if exchange.observation.is_some() { self.tick() } else { Ok(()) };
+        let mut ticked = Ok(());
+        if exchange.observation.is_some() {
+            self.vm.refuel();
+            ticked = self.tick();
+        }
+        self.vm.refuel();
         swap(exchange, &mut self.vm.state().exchange);
         let outcome = ticked.and_then(|()| self.stream());
         let fuel = self.vm.fuel_used();
@@ -207,5 +214,9 @@ impl<V: Vm> Instance for Life<V> {
             self.dead = Some(error.dead());
             error
         })
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        Some(self.vm.memory_bytes())
     }
 }

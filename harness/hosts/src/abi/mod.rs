@@ -43,9 +43,7 @@ pub(crate) use functions::*;
 pub(crate) use get_shim::{GET, GET_SHIM, SHIM_IMPORTS, begin_get, finish_get};
 pub(crate) use guest::Guest;
 pub(crate) use imports::{HIGRESS_IMPORTS, for_each_import};
-#[cfg(test)]
-pub(crate) use known::KNOWN;
-pub(crate) use known::known;
+pub(crate) use known::{KNOWN, known};
 pub(crate) use life::{Life, Vm};
 pub(crate) use limits::{FUEL, MEMORY_BYTES, TABLE_ELEMENTS};
 pub(crate) use state::{Phase, State};

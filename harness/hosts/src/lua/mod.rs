@@ -2,10 +2,12 @@
 //! once, and how a script is loaded and called. A Lua is a [`Dialect`]: it only binds them.
 
 mod context;
+mod counter;
 mod functions;
 mod script;
 
 pub use context::{Context, Field};
+pub use counter::{Counter, host_chunk};
 pub use functions::functions;
 pub use script::{Dialect, MEMORY_BYTES, OVERTIME, Opened, compile};
 

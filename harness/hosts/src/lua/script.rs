@@ -7,7 +7,7 @@ use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, LuaOptions, StdLib};
 use tollgate_fixtures::Plugin;
 
-use super::Context;
+use super::{Context, Counter, host_chunk};
 use crate::{Action, Exchange, HostError, Instance, Module, Said};
 
 /// The stream handle, the same in every Lua. It is given `bind`, which makes what differs.
@@ -26,6 +26,15 @@ pub trait Dialect: 'static {
     /// # Errors
     /// Lua's own.
     fn meter(lua: &Lua) -> mlua::Result<()>;
+
+    /// The same, and tells `counter` each instruction of the script from now on. A Lua that cannot leaves this out.
+    ///
+    /// # Errors
+    /// Lua's own.
+    fn count(lua: &Lua, counter: &Counter) -> mlua::Result<()> {
+        counter.give_up();
+        Self::meter(lua)
+    }
 
     /// Called once the prelude has run, and before the script does.
     ///
@@ -50,7 +59,7 @@ pub struct Opened {
 }
 
 /// Memory that a script's state may have, in bytes.
-pub const MEMORY_BYTES: usize = 256 << 20;
+pub const MEMORY_BYTES: usize = crate::limits::LUA_MEMORY_BYTES;
 
 /// What a script's error says when it was stopped for running on and on.
 pub const OVERTIME: &str = "it did not come back in time; look for an endless loop";
@@ -105,7 +114,7 @@ impl<D: Dialect> Module for Script<D> {
             });
         }
         let plugin = self.plugin.name.clone();
-        let meter = self.metered.then_some(D::meter as fn(&Lua) -> _);
+        let meter = self.metered.then_some(Meter { limit: D::meter, count: D::count, counter: Counter::new() });
         Ok(Box::new(Running { plugin, meter, on_request, on_response, lua, _pointed_to: pointed_to, context }))
     }
 }
@@ -142,7 +151,7 @@ impl<D: Dialect> Script<D> {
     /// A Lua state in which the prelude has run, and what to call once the script has, too.
     fn prepare(&self, context: &Rc<Context>) -> mlua::Result<(Opened, Function)> {
         let opened = D::open(context, self.metered)?;
-        let finish = opened.lua.load(PRELUDE).set_name("=prelude").call(&opened.bind)?;
+        let finish = opened.lua.load(PRELUDE).set_name(host_chunk("prelude")).call(&opened.bind)?;
         D::close(&opened.lua)?;
         Ok((opened, finish))
     }
@@ -152,10 +161,18 @@ impl<D: Dialect> Script<D> {
     }
 }
 
+/// What stops a script that runs on and on, and counts its instructions.
+struct Meter {
+    limit: fn(&Lua) -> mlua::Result<()>,
+    count: fn(&Lua, &Counter) -> mlua::Result<()>,
+    /// Of the request at hand.
+    counter: Counter,
+}
+
 /// A script that is loaded in its Lua state.
 struct Running {
     plugin: String,
-    meter: Option<fn(&Lua) -> mlua::Result<()>>,
+    meter: Option<Meter>,
     on_request: Option<Function>,
     on_response: Option<Function>,
     lua: Lua,
@@ -165,13 +182,21 @@ struct Running {
 }
 
 impl Running {
+    /// Counting one by one is slow, so only what is observed is counted.
+    fn meter(&self) -> mlua::Result<()> {
+        match &self.meter {
+            None => Ok(()),
+            Some(Meter { count, counter, .. }) if self.context.exchange.borrow().observation.is_some() => {
+                count(&self.lua, counter)
+            }
+            Some(Meter { limit, .. }) => limit(&self.lua),
+        }
+    }
+
     fn call(&self, function: Option<&Function>, phase: u8, callback: &'static str) -> Result<Action, HostError> {
         let Some(function) = function else { return Ok(Action::Continue) };
         self.context.phase.set(phase);
-        let called = match self.meter {
-            Some(meter) => meter(&self.lua).and_then(|()| function.call(())),
-            None => function.call(()),
-        };
+        let called = self.meter().and_then(|()| function.call(()));
         self.context.phase.set(0);
         match called {
             // A script ends itself by an error once it has responded.
@@ -190,12 +215,22 @@ impl Running {
 impl Instance for Running {
     fn request(&mut self, exchange: &mut Exchange) -> Result<Action, HostError> {
         swap(exchange, &mut self.context.exchange.borrow_mut());
+        if let Some(meter) = &mut self.meter {
+            meter.counter = Counter::new();
+        }
         let mut action = self.call(self.on_request.as_ref(), 1, ON_REQUEST);
         if action == Ok(Action::Continue) {
             action = self.call(self.on_response.as_ref(), 2, ON_RESPONSE);
         }
         swap(exchange, &mut self.context.exchange.borrow_mut());
+        if let (Some(meter), Some(observation)) = (&self.meter, &mut exchange.observation) {
+            observation.counters.lua_instructions = meter.counter.count();
+        }
         action
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        Some(self.lua.used_memory() as u64)
     }
 }
 

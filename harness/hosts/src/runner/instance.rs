@@ -87,13 +87,14 @@ impl Module for Script {
             }
         };
         match process.ask(&Ask::Instantiate { config: Text(config.to_vec()) }) {
-            Ok(Answer::Instantiated { took_ns }) => Ok(Box::new(Remote {
+            Ok(Answer::Instantiated { took_ns, memory_bytes }) => Ok(Box::new(Remote {
                 plugin: self.name.clone(),
                 process,
                 dead: None,
                 exchange: None,
                 cores: Vec::new(),
                 took_ns,
+                memory_bytes,
             })),
             Ok(Answer::Failed(fault)) => Err(fault.into_error(&self.name)),
             Ok(other) => Err(failed(unexpected(&other).to_string())),
@@ -117,6 +118,7 @@ struct Remote {
     /// What the runner runs on, once it was told.
     cores: Vec<usize>,
     took_ns: u64,
+    memory_bytes: Option<u64>,
 }
 
 impl Remote {
@@ -142,10 +144,10 @@ impl Remote {
 impl Instance for Remote {
     fn request(&mut self, exchange: &mut Exchange) -> Result<Action, HostError> {
         match self.ask(&Ask::Request { exchange: WireExchange::from(&*exchange) })? {
-            Answer::Handled { outcome, exchange: left, operations, took_ns } => {
+            Answer::Handled { outcome, exchange: left, operations, took_ns, memory_bytes } => {
                 left.put_into(exchange);
                 exchange.request.count_elsewhere(operations);
-                self.took_ns = took_ns;
+                (self.took_ns, self.memory_bytes) = (took_ns, memory_bytes);
                 outcome.map_err(|fault| fault.into_error(&self.plugin))
             }
             other => Err(self.lost(&unexpected(&other))),
@@ -169,7 +171,10 @@ impl Instance for Remote {
             cores: (self.cores != cores).then(|| cores.clone()),
         };
         let (batches, fault) = match self.ask(&ask)? {
-            Answer::Timed { batches, fault } => (batches, fault),
+            Answer::Timed { batches, fault, memory_bytes } => {
+                self.memory_bytes = memory_bytes;
+                (batches, fault)
+            }
             other => return Err(self.lost(&unexpected(&other))),
         };
         (self.exchange, self.cores) = (Some(wire), cores);
@@ -189,6 +194,10 @@ impl Instance for Remote {
 
     fn took_ns(&self) -> Option<u64> {
         Some(self.took_ns)
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        self.memory_bytes
     }
 }
 

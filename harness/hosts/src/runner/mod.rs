@@ -73,4 +73,8 @@ impl Host for Runner {
     fn metered(&self) -> Option<&'static dyn Host> {
         self.metered.map(|metered| metered as &'static dyn Host)
     }
+
+    fn is_metered(&self) -> bool {
+        self.metered.is_none()
+    }
 }

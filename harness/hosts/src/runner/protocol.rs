@@ -49,6 +49,7 @@ pub(super) enum Answer {
     },
     Instantiated {
         took_ns: u64,
+        memory_bytes: Option<u64>,
     },
     /// What a request did, also one that failed.
     Handled {
@@ -57,11 +58,15 @@ pub(super) enum Answer {
         /// On the request's headers.
         operations: u64,
         took_ns: u64,
+        /// Of the instance, afterwards.
+        memory_bytes: Option<u64>,
     },
     /// The batches that were done, and what ended them early.
     Timed {
         batches: Vec<TimedBatch>,
         fault: Option<Fault>,
+        /// Of the instance, afterwards.
+        memory_bytes: Option<u64>,
     },
     /// It was not done.
     Failed(Fault),

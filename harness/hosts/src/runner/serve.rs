@@ -62,8 +62,9 @@ impl Server {
             Ask::Instantiate { config } => match self.module()?.instantiate(&config.0) {
                 Ok(instance) => {
                     let took_ns = took_ns();
+                    let memory_bytes = instance.memory_bytes();
                     self.instance = Some(instance);
-                    Answer::Instantiated { took_ns }
+                    Answer::Instantiated { took_ns, memory_bytes }
                 }
                 Err(error) => Answer::Failed(error.into()),
             },
@@ -98,6 +99,7 @@ impl Server {
             operations: exchange.request.operations(),
             exchange: WireExchange::from(&exchange),
             took_ns,
+            memory_bytes: instance.memory_bytes(),
         })
     }
 
@@ -111,9 +113,10 @@ impl Server {
             before = now;
             ControlFlow::Continue(())
         };
-        let outcome: Result<(), HostError> =
-            instance(&mut self.instance)?.time(&mut self.exchange, requests, batches, &mut after);
-        Ok(Answer::Timed { batches: timed, fault: outcome.err().map(Fault::from) })
+        let instance = instance(&mut self.instance)?;
+        let outcome: Result<(), HostError> = instance.time(&mut self.exchange, requests, batches, &mut after);
+        let memory_bytes = instance.memory_bytes();
+        Ok(Answer::Timed { batches: timed, fault: outcome.err().map(Fault::from), memory_bytes })
     }
 }
 

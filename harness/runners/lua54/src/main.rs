@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use mlua::{HookTriggers, Lua, LuaOptions, StdLib, VmState};
-use tollgate_hosts::lua::{Context, Dialect, MEMORY_BYTES, OVERTIME, Opened, functions};
+use tollgate_hosts::lua::{Context, Counter, Dialect, MEMORY_BYTES, OVERTIME, Opened, functions};
 use tollgate_hosts::runner::serve;
 
 /// Instructions of one stage, in steps of the hook: about a second.
@@ -58,6 +58,16 @@ impl Dialect for Lua54 {
             steps.set(steps.get() + 1);
             if steps.get() > METER_STEPS {
                 return Err(mlua::Error::runtime(OVERTIME));
+            }
+            Ok(VmState::Continue)
+        })
+    }
+
+    fn count(lua: &Lua, counter: &Counter) -> mlua::Result<()> {
+        let counter = counter.clone();
+        lua.set_global_hook(HookTriggers::new().every_nth_instruction(1), move |lua, debug| {
+            if !counter.instruction(debug.source().source.as_deref()) {
+                Self::meter(lua)?;
             }
             Ok(VmState::Continue)
         })

@@ -1,0 +1,175 @@
+//! Whether a plugin leaks, from samples of the memory that it held while it answered requests.
+//!
+//! The rule asks one thing: *did it grow again each time the number of requests doubled?* Linear memory never shrinks and
+//! grows in pages of 64 KiB or, with many allocators, by doubling; a collected heap goes up and down. A leak of k bytes a
+//! request shows the same way in all of them: between n and 2n requests, for every n, the memory that is not given back
+//! grows. What grows once (a cache, a heap that finds its size) does not go on doing so, however late it begins.
+//!
+//! Compared are four floors, the least memory held over the last quarter before R/8, R/4, R/2 and R requests:
+//!
+//! - A heap of pages grows between each two of them when R/8 x 3/4 requests leak a page: a leak of eleven pages in all is
+//!   always found. A heap that doubles does so exactly once between each two floors, for they lie a doubling apart.
+//! - The floor of a saw is its trough, so teeth do not count as long as a quarter of the run holds one. What a floor must
+//!   rise by to count is an eighth of the deepest fall nearby, since then troughs are known no better.
+//! - One growth in one place is no leak. Several that are not in all places are not decided: it may be a small leak.
+//!
+//! All that leaks stays in memory, so the leak of a request is at most the memory at the end divided by the requests,
+//! whatever the allocator does. Where that is more than the smallest thing that can be leaked (16 bytes, to which every
+//! allocator here rounds up), a flat curve proves nothing, and the verdict is that there is none.
+
+use serde::Serialize;
+use tollgate_record::{MemorySample, Soak};
+
+use crate::estimate::median;
+use crate::number::{bytes, grouped, significant};
+
+/// What a soak says about a plugin's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SoakVerdict {
+    /// It grows with the number of requests, or reached the limit.
+    Leak,
+    /// It does not grow with the number of requests.
+    NoLeak,
+    /// Not enough requests to tell, or it failed before.
+    Inconclusive,
+}
+
+impl SoakVerdict {
+    /// In words, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Leak => "leak",
+            Self::NoLeak => "no leak",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// The figures of a soak. Bytes are never rounded.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SoakFigures {
+    /// Time that it was given, milliseconds.
+    pub duration_ms: u64,
+    /// Requests that it answered.
+    pub requests: u64,
+    /// The least memory held at the end, bytes; null without samples.
+    pub end_bytes: Option<u64>,
+    /// Slope of its memory, bytes per request: the median over all pairs of samples after the first eighth (Theil and
+    /// Sen). Null with fewer than two samples there.
+    pub bytes_per_request: Option<f64>,
+    /// What it leaks at most, bytes per request: the memory at the end over the requests. Null without requests.
+    pub at_most_bytes_per_request: Option<f64>,
+    /// What follows.
+    pub verdict: SoakVerdict,
+    /// Why, in words.
+    pub reason: String,
+    /// What ended it before its time; null when nothing did.
+    pub error: Option<String>,
+}
+
+/// Samples without which nothing is said: the floor before an eighth of the requests then has at least two.
+const LEAST_SAMPLES: usize = 64;
+/// The smallest thing that can be leaked in each request, bytes.
+const SMALLEST_LEAK_BYTES: f64 = 16.0;
+
+/// Judges a soak: a pure function of its samples and its end.
+pub fn judge(soak: &Soak) -> SoakFigures {
+    let (verdict, reason) = verdict(soak);
+    let last = soak.samples.last().filter(|sample| sample.requests > 0);
+    SoakFigures {
+        duration_ms: soak.duration_ms,
+        requests: soak.requests,
+        end_bytes: soak.samples.last().map(|sample| sample.least_bytes),
+        bytes_per_request: slope(&soak.samples),
+        at_most_bytes_per_request: last.map(|last| last.least_bytes as f64 / last.requests as f64),
+        verdict,
+        reason,
+        error: soak.error.as_ref().map(|failure| format!("{}: {}", failure.stage, failure.message)),
+    }
+}
+
+fn verdict(soak: &Soak) -> (SoakVerdict, String) {
+    let requests = grouped(soak.requests);
+    if let Some(limit) = soak.limit_bytes {
+        return (SoakVerdict::Leak, format!("reached the limit of {} after {requests} requests", bytes(limit)));
+    }
+    let growth = Growth::of(&soak.samples);
+    if growth.as_ref().is_some_and(Growth::goes_on) {
+        return (SoakVerdict::Leak, format!("grew again in each doubling of {requests} requests"));
+    }
+    if soak.error.is_some() {
+        return (SoakVerdict::Inconclusive, format!("failed after {requests} requests"));
+    }
+    let Some(growth) = growth else {
+        return (SoakVerdict::Inconclusive, format!("only {requests} requests; soak it for longer"));
+    };
+    let last = soak.samples.last().expect("there are enough for a growth");
+    let at_most = last.least_bytes as f64 / last.requests as f64;
+    if at_most >= SMALLEST_LEAK_BYTES {
+        let needed = grouped((last.least_bytes as f64 / SMALLEST_LEAK_BYTES).ceil() as u64);
+        let reason =
+            format!("a leak of {} B a request would fit in; soak it for {needed} requests", significant(at_most));
+        return (SoakVerdict::Inconclusive, reason);
+    }
+    match growth.places() {
+        0 => (SoakVerdict::NoLeak, format!("stood still over the last half of {requests} requests")),
+        1 => (SoakVerdict::NoLeak, format!("grew in one place and not again, in {requests} requests")),
+        _ => (SoakVerdict::Inconclusive, format!("grew late in {requests} requests; soak it for longer")),
+    }
+}
+
+/// Where memory grew that was not given back.
+struct Growth {
+    /// Between the floors at R/8, R/4, R/2 and R.
+    doublings: [bool; 3],
+    /// After the last floor.
+    late: bool,
+}
+
+impl Growth {
+    fn of(samples: &[MemorySample]) -> Option<Self> {
+        if samples.len() < LEAST_SAMPLES {
+            return None;
+        }
+        let all = samples.last()?.requests;
+        let within = |from: u64, to: u64| samples.iter().filter(move |s| s.requests > from && s.requests <= to);
+        let floor = |at: u64| within(at / 4 * 3, at).map(|sample| sample.least_bytes).min();
+        // The deepest fall from one sample to the next: how far up a saw a floor may be.
+        let fall = |at: u64| {
+            let values: Vec<u64> = within(at / 2, at).map(|sample| sample.least_bytes).collect();
+            values.windows(2).map(|pair| pair[0].saturating_sub(pair[1])).max().unwrap_or(0)
+        };
+        let rises = |at: u64| -> Option<bool> { Some(floor(at)? > floor(at / 2)?.saturating_add(fall(at) / 8)) };
+        Some(Self {
+            doublings: [rises(all / 4)?, rises(all / 2)?, rises(all)?],
+            late: samples.last()?.least_bytes > floor(all)?.saturating_add(fall(all)),
+        })
+    }
+
+    fn goes_on(&self) -> bool {
+        self.doublings.iter().all(|grew| *grew)
+    }
+
+    /// Places in which it grew; none when the last half has none.
+    fn places(&self) -> usize {
+        let [.., last] = self.doublings;
+        if !last && !self.late {
+            return 0;
+        }
+        self.doublings.iter().chain([&self.late]).filter(|grew| **grew).count()
+    }
+}
+
+/// Median slope over all pairs after the first eighth: half of the samples may be wrong in any way.
+fn slope(samples: &[MemorySample]) -> Option<f64> {
+    let from = samples.last()?.requests / 8;
+    let late: Vec<&MemorySample> = samples.iter().filter(|sample| sample.requests >= from).collect();
+    let mut slopes = Vec::with_capacity(late.len() * late.len() / 2);
+    for (index, a) in late.iter().enumerate() {
+        slopes.extend(late[index + 1..].iter().map(|b| {
+            (b.least_bytes as f64 - a.least_bytes as f64) / b.requests.saturating_sub(a.requests).max(1) as f64
+        }));
+    }
+    median(&slopes)
+}
