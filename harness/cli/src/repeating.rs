@@ -85,7 +85,7 @@ fn compare(counted: &[Repeated], workload_checked: bool) -> Result<String, Failu
     let same = format!("same in {requests} requests x {} processes", counted.len());
     Ok(match varying.as_slice() {
         [] => same,
-        varying => format!("{same}, but for {}, the same in each process's n-th request", varying.join(", ")),
+        varying => format!("{same}; within an instance {}, alike in each process", varying.join(", ")),
     })
 }
 
@@ -133,6 +133,6 @@ mod tests {
         let mut varies = repeated(5, None);
         varies.counters.varying.insert("fuel".to_owned(), Spread { requests: 9, least: 3, most: 8, total: 40 });
         let words = compare(&[varies.clone(), varies], true).unwrap();
-        assert!(words.contains("but for fuel 3 to 8"), "{words}");
+        assert!(words.contains("fuel 3 to 8, alike"), "{words}");
     }
 }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use support::{envoy, run, status, stderr, stdout};
 use tollgate_hosts::HOSTS;
-use tollgate_record::{Phase, Record};
+use tollgate_record::{Phase, PluginKind, Record};
 
 /// Where the one run of this file left its record and report.
 fn finished_run() -> &'static Path {
@@ -112,6 +112,18 @@ fn the_summary_has_the_fields_that_the_design_promises() {
     assert!(wasm["added_ns"]["p50"].as_f64().unwrap() > 0.0);
     let calls: u64 = wasm["counters"]["host_calls"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
     assert_eq!(calls, 60, "60 host calls a request, no more and no less: {wasm}");
+    let lives = summary["lifecycle"].as_array().unwrap();
+    for plugin in tollgate_fixtures::plugins() {
+        let life = lives.iter().find(|life| life["plugin"] == plugin.name.as_str()).expect("each has a life");
+        for phase in ["compile_ns", "instantiate_ns", "first_request_ns", "request_ns"] {
+            assert!(life[phase].as_f64().is_some_and(|ns| ns > 0.0), "{phase}: {life}");
+        }
+        // The native plugin is in our own binary and our own memory.
+        let is_native = plugin.kind == PluginKind::Native;
+        assert_eq!(life["artifact_bytes"].as_u64(), (!is_native).then_some(plugin.bytes.len() as u64), "{life}");
+        assert_eq!(life["memory"]["end_bytes"].as_u64().is_some_and(|bytes| bytes > 50_000), !is_native, "{life}");
+        assert!(life["soak"].is_null(), "none was asked for: {life}");
+    }
     for format in ["csv", "markdown", "table"] {
         let output = run(&["summary", record.to_str().unwrap(), "--format", format]);
         assert_eq!(status(&output), 0);

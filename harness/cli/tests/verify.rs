@@ -20,6 +20,37 @@ fn every_plugin_on_every_host_is_verified() {
 }
 
 #[test]
+fn repeated_requests_count_the_same_in_every_process() {
+    let folder = tempfile::tempdir().unwrap();
+    // Does what the clock says, so that no two runs are alike.
+    let path = folder.path().join("clock.lua");
+    let source = "function envoy_on_request(handle)\n  for _ = 1, handle:timestamp() % 997 do end\nend\n";
+    std::fs::write(&path, source).unwrap();
+    let output = run(&["verify", "--repeat", "60", "--workload", "headers", "--host", "luajit", "--host", "wasmtime"]);
+    let text = stdout(&output);
+    assert_eq!(status(&output), 0, "{text}{}", stderr(&output));
+    for plugin in tollgate_fixtures::plugins() {
+        let count = text.lines().filter(|line| line.starts_with(&format!("ok    {} on ", plugin.name))).count();
+        let here = HOSTS.iter().filter(|host| ["luajit", "wasmtime"].contains(&host.name()) && host.runs(plugin.kind));
+        assert_eq!(count, here.count() * 2, "one line of proof, one of repetition:\n{text}");
+    }
+    assert!(text.contains("ok    rust-raw on wasmtime (headers): same in 60 requests x 3 processes\n"), "{text}");
+    assert!(text.contains(" count the same, 0 do not"), "{text}");
+
+    let output = run(&["verify", "--repeat", "20", "--plugin", path.to_str().unwrap(), "--plugin", "native"]);
+    let text = stdout(&output);
+    assert_eq!(status(&output), 5, "{text}{}", stderr(&output));
+    assert!(text.contains("FAIL  clock on luajit (own): repeat: two processes did not count the same"), "{text}");
+    assert!(
+        text.contains("lua_instructions") && text.contains("ok    native on native (headers): same in 20"),
+        "{text}"
+    );
+
+    let output = run(&["verify", "--repeat", "0"]);
+    assert_eq!(status(&output), 2, "{}", stderr(&output));
+}
+
+#[test]
 fn a_plugin_with_one_other_operation_exits_5_and_the_difference_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = bad_plugin(folder.path(), "one-remove-missing");

@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use tollgate_fixtures::{Operation, Plugin, Workload};
 use tollgate_record::{Counters, Failure};
@@ -21,7 +20,10 @@ pub struct Verified {
 const REQUESTS: usize = 3;
 /// Requests of a metered one, unless they take long: a guest that collects garbage does not in every request.
 const METERED_REQUESTS: usize = 65;
-const METERED_LONG: Duration = Duration::from_secs(1);
+/// Fuel that they may take together, some seconds at most. Not a time: what is counted must not depend on the machine.
+const METERED_FUEL: u64 = 1_000_000_000;
+/// What counting an instruction of Lua costs beside a unit of fuel.
+const FUEL_PER_LUA_INSTRUCTION: u64 = 100;
 const STAGE: &str = "verify";
 
 /// Shows that a plugin does on a host what the workload expects: each of several requests has exactly the expected
@@ -63,13 +65,21 @@ fn observe(host: &dyn Host, plugin: &Plugin, workload: &Workload, requests: usiz
     let mut request = || -> Result<Vec<Seen>, HostError> {
         let mut instance = Modules::of_thread(host, plugin)?.instantiate(&workload.config())?;
         let mut seen = Vec::with_capacity(requests);
-        let begin = Instant::now();
-        while seen.len() < requests && (seen.len() < REQUESTS || begin.elapsed() < METERED_LONG) {
-            seen.push(observed_request(instance.as_mut(), &mut exchange, workload)?);
+        let mut fuel = 0u64;
+        while seen.len() < requests && (seen.len() < REQUESTS || fuel < METERED_FUEL) {
+            let request = observed_request(instance.as_mut(), &mut exchange, workload)?;
+            fuel = fuel.saturating_add(fuel_of(&request.observation.counters));
+            seen.push(request);
         }
         Ok(seen)
     };
     request().map_err(HostError::into_failure)
+}
+
+/// What a request cost, in fuel; where nothing was counted, or too much, there need not be many.
+fn fuel_of(counters: &Counters) -> u64 {
+    let lua = counters.lua_instructions.map(|instructions| instructions.saturating_mul(FUEL_PER_LUA_INSTRUCTION));
+    counters.fuel.or(lua).unwrap_or(METERED_FUEL)
 }
 
 /// One request from a fresh exchange, with all that it asks of the host written down.

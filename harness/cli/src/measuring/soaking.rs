@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tollgate_record::{CellId, Entry, Failure, PluginKind, Soak};
+use tollgate_record::{CellId, Entry, Failure, FailureClass, PluginKind, Soak};
 
 use super::Measuring;
 use crate::interrupt;
@@ -29,15 +29,16 @@ pub(crate) fn soaked(selection: &Selection) -> Vec<&Arm> {
 }
 
 impl Measuring<'_> {
-    /// Soaks what has not failed before; a failure ends one soak and is in its row.
+    /// Soaks what is not known to be wrong; a failure ends one soak and is in its row.
     pub(super) fn soak(&mut self, selection: &Selection, duration: Duration) -> anyhow::Result<()> {
         for arm in soaked(selection) {
             if interrupt::requested() {
                 break;
             }
-            if !self.failed.contains(&arm.id)
-                && let Some(soak) = self.soak_arm(arm, duration)?
-            {
+            let failure = self.journal.record().cell(&arm.id).and_then(|cell| cell.error.as_ref());
+            // A machine that was too busy to measure on is not the plugin's fault.
+            let is_wrong = failure.is_some_and(|failure| failure.class == FailureClass::Plugin);
+            if !is_wrong && let Some(soak) = self.soak_arm(arm, duration)? {
                 if let Some(failure) = &soak.error {
                     self.progress.note(&format!("soak failed: {}: {}", arm.id, failure.message));
                 }
