@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use support::{bad_plugin, run, status, stderr, stdout};
 use tollgate_fixtures::{Plugin, bad_plugins, plugin, workload};
-use tollgate_hosts::{HOSTS, Host, soak};
+use tollgate_hosts::{Host, hosts_here, soak};
 use tollgate_record::{PluginKind, Record, Soak};
 use tollgate_reports::{SoakFigures, SoakVerdict, judge};
 
@@ -15,7 +15,7 @@ fn bad(name: &str) -> &'static Plugin {
 }
 
 fn hosts(kind: PluginKind) -> impl Iterator<Item = &'static dyn Host> {
-    HOSTS.iter().copied().filter(move |host| host.runs(kind))
+    hosts_here().filter(move |host| host.runs(kind))
 }
 
 /// A soak of at least so many requests, however slow the machine is: of the workload that does nothing, so that they are
