@@ -21,7 +21,7 @@ pub enum HostError {
         way: String,
     },
     /// The artifact is broken, or lacks what a plugin must have.
-    #[error("{plugin} cannot be loaded: {reason}")]
+    #[error("{plugin} cannot be loaded: {}", OneLine(.reason))]
     Compile {
         /// The plugin.
         plugin: String,
@@ -29,7 +29,7 @@ pub enum HostError {
         reason: String,
     },
     /// The plugin did not start: it trapped, or refused its configuration.
-    #[error("{plugin} did not start: {reason}{said}")]
+    #[error("{plugin} did not start: {}{said}", OneLine(.reason))]
     Instantiate {
         /// The plugin.
         plugin: String,
@@ -39,7 +39,7 @@ pub enum HostError {
         said: Said,
     },
     /// The plugin trapped, raised an error or noticed a difference while it handled a request.
-    #[error("{plugin} failed in {callback}: {reason}{said}")]
+    #[error("{plugin} failed in {callback}: {}{said}", OneLine(.reason))]
     Request {
         /// The plugin.
         plugin: String,
@@ -51,7 +51,7 @@ pub enum HostError {
         said: Said,
     },
     /// An earlier request killed the instance.
-    #[error("{plugin} is dead since {callback} failed: {reason}; make a new instance")]
+    #[error("{plugin} is dead since {callback} failed: {}; make a new instance", OneLine(.reason))]
     Dead {
         /// The plugin.
         plugin: String,
@@ -101,6 +101,27 @@ impl std::fmt::Display for Said {
         if lines.is_empty() {
             return Ok(());
         }
-        write!(f, "; it had said: {}", lines.join(" | "))
+        write!(f, "; it had said: {}", OneLine(&lines.join(" | ")))
+    }
+}
+
+/// Text in which a plugin had a say (names of its imports, what it logged), on one line and of a length that can be
+/// read: nothing in it may move a terminal's cursor.
+struct OneLine<'a>(&'a str);
+
+/// Characters that are shown of its beginning and of its end, where it says what to do.
+const SHOWN: (usize, usize) = (600, 300);
+
+impl std::fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words: Vec<&str> = self.0.split(|char: char| char.is_whitespace() || char.is_control()).collect();
+        let line = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        let length = line.chars().count();
+        if length <= SHOWN.0 + SHOWN.1 {
+            return f.write_str(&line);
+        }
+        let begin: String = line.chars().take(SHOWN.0).collect();
+        let end: String = line.chars().skip(length - SHOWN.1).collect();
+        write!(f, "{begin} [...] {end}")
     }
 }

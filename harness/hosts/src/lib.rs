@@ -40,6 +40,7 @@ mod wasmi;
 #[cfg(feature = "wasmtime")]
 mod wasmtime;
 
+pub use abi::{HOST_FUNCTIONS, HostFunction};
 pub use error::{HostError, Said};
 pub use exchange::{Exchange, LocalResponse};
 pub use headers::Headers;

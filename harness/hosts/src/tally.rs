@@ -96,7 +96,7 @@ impl Tally {
 /// Whether a host call is one that a Wasm plugin's language makes, not the plugin.
 #[cfg(feature = "wasm")]
 fn is_wasi(name: &str) -> bool {
-    crate::abi::KNOWN.iter().any(|known| known.module == "wasi" && known.name == name)
+    crate::abi::known("wasi_snapshot_preview1", name).is_some()
 }
 
 #[cfg(not(feature = "wasm"))]

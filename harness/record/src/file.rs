@@ -15,14 +15,19 @@ struct Head {
 impl Record {
     /// Reads a record; a journal (`*.jsonl`) is read as the record that it adds up to.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
+        let text = fs::read(path).map_err(|source| RecordError::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &text)
+    }
+
+    /// Understands what the file at `path` holds.
+    pub fn parse(path: &Path, text: &[u8]) -> Result<Self, RecordError> {
         let record = if path.extension().is_some_and(|extension| extension == "jsonl") {
-            Journal::read(path)?
+            Journal::parse(path, text)?
         } else {
-            let text = fs::read(path).map_err(|source| RecordError::Read { path: path.to_owned(), source })?;
             let parse = |source| RecordError::Parse { path: path.to_owned(), source };
-            let head: Head = serde_json::from_slice(&text).map_err(parse)?;
+            let head: Head = serde_json::from_slice(text).map_err(parse)?;
             check_schema(path, &head.schema)?;
-            serde_json::from_slice(&text).map_err(parse)?
+            serde_json::from_slice(text).map_err(parse)?
         };
         check_schema(path, &record.schema)?;
         Ok(record)

@@ -1,5 +1,5 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -105,12 +105,16 @@ impl Journal {
     /// Reads what a journal adds up to. A last line that was cut off by a kill is left out; without an `End` the
     /// record says that it was interrupted.
     pub fn read(path: &Path) -> Result<Record, RecordError> {
-        let io = |source| RecordError::Read { path: path.to_owned(), source };
-        let mut lines = BufReader::new(File::open(path).map_err(io)?).lines().peekable();
+        let text = fs::read(path).map_err(|source| RecordError::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &text)
+    }
+
+    /// The same of what the file at `path` holds.
+    pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Record, RecordError> {
+        let mut lines = text.strip_suffix(b"\n").unwrap_or(text).split(|&byte| byte == b'\n').peekable();
         let mut record = None;
         while let Some(line) = lines.next() {
-            let line = line.map_err(io)?;
-            let entry: Entry = match serde_json::from_str(&line) {
+            let entry: Entry = match serde_json::from_slice(line) {
                 Ok(entry) => entry,
                 Err(_) if lines.peek().is_none() => break,
                 Err(source) => return Err(RecordError::Parse { path: path.to_owned(), source }),

@@ -1,19 +1,20 @@
 use super::for_each_import;
 
-/// A host function, as data: what a runtime binds, for those who only want to know.
+/// A function that every Wasm host gives to its guests, as data: for tests, and for those who only want to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Known {
-    /// `env`, or `wasi` for both names of that module.
-    pub(crate) module: &'static str,
-    pub(crate) name: &'static str,
+pub struct HostFunction {
+    /// Modules that it can be imported from: both names of WASI have the same functions.
+    pub modules: &'static [&'static str],
+    /// Its name.
+    pub name: &'static str,
     /// Types of the parameters, as in WAT.
-    pub(crate) parameters: &'static [&'static str],
+    pub parameters: &'static [&'static str],
     /// Whether it answers with an `i32`.
-    pub(crate) answers: bool,
+    pub answers: bool,
 }
 
-/// Names of the WASI module that guests import.
-pub(crate) const WASI_MODULES: [&str; 2] = ["wasi_snapshot_preview1", "wasi_unstable"];
+const ENV: &[&str] = &["env"];
+const WASI: &[&str] = &["wasi_snapshot_preview1", "wasi_unstable"];
 
 trait Wat {
     const NAME: &'static str;
@@ -38,31 +39,30 @@ macro_rules! list {
         refused { $($refused:ident($($refused_type:ty),*) = $errno:literal;)* }
     ) => {
         &[
-            $(Known {
-                module: "env", name: stringify!($status),
+            $(HostFunction {
+                modules: ENV, name: stringify!($status),
                 parameters: &[$(<$status_type>::NAME),*], answers: true,
             },)*
-            $(Known {
-                module: "env", name: stringify!($plain),
+            $(HostFunction {
+                modules: ENV, name: stringify!($plain),
                 parameters: &[$(<$plain_type>::NAME),*], answers: size_of::<$plain_result>() > 0,
             },)*
-            $(Known {
-                module: "wasi", name: stringify!($wasi),
+            $(HostFunction {
+                modules: WASI, name: stringify!($wasi),
                 parameters: &[$(<$wasi_type>::NAME),*], answers: size_of::<$wasi_result>() > 0,
             },)*
-            $(Known {
-                module: "wasi", name: stringify!($refused),
+            $(HostFunction {
+                modules: WASI, name: stringify!($refused),
                 parameters: &[$(<$refused_type>::NAME),*], answers: true,
             },)*
         ]
     };
 }
 
-/// Every host function there is.
-pub(crate) static KNOWN: &[Known] = for_each_import!(list!());
+/// Every function of the ABI and of WASI that hosts give to guests.
+pub static HOST_FUNCTIONS: &[HostFunction] = for_each_import!(list!());
 
 /// The host function of that name in a module as a guest names it.
-pub(crate) fn known(module: &str, name: &str) -> Option<&'static Known> {
-    let module = if WASI_MODULES.contains(&module) { "wasi" } else { module };
-    KNOWN.iter().find(|known| (known.module, known.name) == (module, name))
+pub(crate) fn known(module: &str, name: &str) -> Option<&'static HostFunction> {
+    HOST_FUNCTIONS.iter().find(|known| known.name == name && known.modules.contains(&module))
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::status::Status;
-use super::{Guest, KNOWN, Phase, State, Version, for_each_import};
+use super::{Guest, HOST_FUNCTIONS, HostFunction, Phase, State, Version, for_each_import};
 use crate::Exchange;
 
 const MEMORY: usize = 64 * 1024;
@@ -125,11 +125,6 @@ fn call(name: &str, guest: &mut Fake, argument: &mut dyn FnMut() -> u64) -> u32 
     for_each_import!(bind_fake!(name, guest, argument))
 }
 
-/// Every import: module, name, types of its parameters in WAT, whether it answers.
-fn imports() -> Vec<(&'static str, &'static str, &'static [&'static str], bool)> {
-    KNOWN.iter().map(|import| (import.module, import.name, import.parameters, import.answers)).collect()
-}
-
 fn phase() -> impl Strategy<Value = Phase> {
     prop::sample::select(vec![Phase::Start, Phase::Request, Phase::Response, Phase::End])
 }
@@ -151,7 +146,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
     #[test]
     fn no_arguments_make_a_host_function_panic(
-        calls in prop::collection::vec((0..imports().len(), prop::collection::vec(hostile(), 12)), 1..20),
+        calls in prop::collection::vec((0..HOST_FUNCTIONS.len(), prop::collection::vec(hostile(), 12)), 1..20),
         content in prop::collection::vec(any::<u8>(), 64),
         phase in phase(),
         answers in prop::option::of(hostile()),
@@ -166,7 +161,7 @@ proptest! {
         }
         for (import, arguments) in calls {
             let mut arguments = arguments.into_iter();
-            call(imports()[import].1, &mut fake, &mut || arguments.next().unwrap());
+            call(HOST_FUNCTIONS[import].name, &mut fake, &mut || arguments.next().unwrap());
         }
         prop_assert!(!fake.allocations.contains(&0), "nothing is allocated for 0 bytes");
     }
@@ -175,10 +170,9 @@ proptest! {
 #[test]
 fn a_plugin_that_imports_everything_links_on_every_wasm_host() {
     let mut wat = String::from("(module\n");
-    for (module, name, parameters, answers) in imports() {
-        let modules: &[&str] = if module == "env" { &["env"] } else { &["wasi_snapshot_preview1", "wasi_unstable"] };
-        for module in modules {
-            let result = if answers { "(result i32)" } else { "" };
+    for HostFunction { modules, name, parameters, answers } in HOST_FUNCTIONS {
+        for module in *modules {
+            let result = if *answers { "(result i32)" } else { "" };
             wat += &format!("(import \"{module}\" \"{name}\" (func (param {}) {result}))\n", parameters.join(" "));
         }
     }

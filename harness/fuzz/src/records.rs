@@ -1,0 +1,107 @@
+//! Records and journals: whatever a file holds, reading it is a record or an error, and a record can be shown.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use tollgate_record::{
+    Cell, CellId, Control, Counters, Entry, Environment, Failure, Mode, Phase, Placement, Plan, PluginKind, Record,
+    SCHEMA, Series, TimeBudget, Variant,
+};
+use tollgate_reports::{TableOptions, csv, html, json, markdown, summarize, table};
+
+/// The first byte chooses between a record and a journal.
+pub fn run(data: &[u8]) {
+    let (name, text) = match data.split_first() {
+        Some((kind, text)) if kind % 2 == 0 => ("record.json", text),
+        Some((_, text)) => ("journal.jsonl", text),
+        None => return,
+    };
+    match Record::parse(Path::new(name), text) {
+        Ok(record) => shown(&record),
+        Err(error) => assert!(error.to_string().contains(';'), "no remedy: {error}"),
+    }
+}
+
+/// A record reads back as it was, and every renderer takes it.
+fn shown(record: &Record) {
+    let again = serde_json::to_vec(record).expect("a record can be written");
+    assert_eq!(&Record::parse(Path::new("again.json"), &again).expect("it was just written"), record);
+    let summary = summarize(record);
+    for text in [json(&summary), csv(&summary), markdown(&summary), html(&[record.clone()])] {
+        assert!(!text.is_empty());
+    }
+    table(&summary, TableOptions { width: 100, colour: false });
+}
+
+fn cell(plugin: &str, mode: Mode, host: &str) -> Cell {
+    Cell {
+        id: CellId {
+            mode,
+            host: host.into(),
+            plugin: plugin.into(),
+            workload: "headers".into(),
+            phase: Phase::Request,
+        },
+        language: "Go".into(),
+        kind: Some(PluginKind::ProxyWasm),
+        variant: Some(Variant::Raw),
+        control: (plugin == "A").then_some(Control::A),
+        host_version: "1".into(),
+        artifact: None,
+        series: Vec::new(),
+        counters: None,
+        proof: None,
+        error: None,
+    }
+}
+
+/// The lines of a small journal.
+fn entries() -> Vec<Entry> {
+    let begin = Record {
+        schema: SCHEMA.into(),
+        tollgate_version: "0.1.0".into(),
+        command_line: vec!["tollgate".into()],
+        started_unix_ms: 1,
+        finished_unix_ms: None,
+        interrupted: false,
+        environment: Environment { cores: 2, ..Environment::default() },
+        plan: Plan {
+            seed: 7,
+            time: TimeBudget::Quick,
+            starts: 2,
+            rounds_per_block: 15,
+            requests_per_batch: 64,
+            workloads: vec!["headers".into()],
+            placement: BTreeMap::from([("in_process".into(), Placement::SameCore { core: 1 })]),
+        },
+        cells: Vec::new(),
+    };
+    let mut entries = vec![Entry::Begin(Box::new(begin))];
+    for (mode, host) in [(Mode::InProcess, "wasmtime"), (Mode::Live, "envoy")] {
+        for plugin in ["A", "go-raw"] {
+            let cell = cell(plugin, mode, host);
+            let id = cell.id.clone();
+            entries.push(Entry::Cell(Box::new(cell)));
+            for start in 0..2 {
+                let mut series = Series::of_values(start, &[10, 20 + u64::from(start)]);
+                series.added_blocks_ns = vec![3, -1];
+                entries.push(Entry::Series { cell: id.clone(), series });
+            }
+            entries.push(Entry::Counters { cell: id.clone(), counters: Counters::default() });
+            entries.push(Entry::Failure { cell: id, failure: Failure::plugin("verify", "a reason; a remedy") });
+        }
+    }
+    let environment = Box::new(Environment::default());
+    entries.push(Entry::End { finished_unix_ms: 9, interrupted: false, environment });
+    entries
+}
+
+/// A small journal, its beginning, and the record that it adds up to.
+pub fn seeds() -> Vec<Vec<u8>> {
+    let lines =
+        entries().iter().map(|entry| serde_json::to_string(entry).expect("it can be written")).collect::<Vec<_>>();
+    let journal = lines.join("\n").into_bytes();
+    let record = Record::parse(Path::new("journal.jsonl"), &journal).expect("a good journal");
+    let record = serde_json::to_vec(&record).expect("it can be written");
+    vec![[&[0], &*record].concat(), [&[1], &*journal].concat(), [&[1], &journal[..journal.len() / 2]].concat()]
+}
