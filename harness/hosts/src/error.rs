@@ -114,8 +114,8 @@ const SHOWN: (usize, usize) = (600, 300);
 
 impl std::fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let words: Vec<&str> = self.0.split(|char: char| char.is_whitespace() || char.is_control()).collect();
-        let line = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        let lines = self.0.split(|char: char| char.is_control() && char != '\t').map(|line| line.trim_matches(' '));
+        let line = lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
         let length = line.chars().count();
         if length <= SHOWN.0 + SHOWN.1 {
             return f.write_str(&line);

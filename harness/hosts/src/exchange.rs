@@ -15,10 +15,21 @@ pub struct Exchange {
     pub request_body: Vec<u8>,
     /// Body of the response.
     pub response_body: Vec<u8>,
+    /// Trailers, if there are any: hardly anybody sends them.
+    pub trailers: Option<Box<Trailers>>,
     /// The answer of a plugin that answered by itself.
     pub local_response: Option<Box<LocalResponse>>,
     pub(crate) observation: Option<Box<Observation>>,
     template: Option<Box<Template>>,
+}
+
+/// Fields that come after a body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trailers {
+    /// Those of the request.
+    pub request: Headers,
+    /// Those of the response.
+    pub response: Headers,
 }
 
 /// A response that a plugin gave in place of the upstream.
@@ -38,6 +49,7 @@ struct Template {
     response: Headers,
     request_body: Vec<u8>,
     response_body: Vec<u8>,
+    trailers: Option<Box<Trailers>>,
 }
 
 impl Exchange {
@@ -75,6 +87,14 @@ impl Exchange {
         self
     }
 
+    /// The same exchange with these trailers.
+    #[must_use]
+    pub fn with_trailers(mut self, trailers: Trailers) -> Self {
+        self.template.get_or_insert_default().trailers = Some(Box::new(trailers));
+        self.reset();
+        self
+    }
+
     /// Back to what it was made of: after this, nothing of the last request is left. Allocates nothing once the
     /// exchange has been as large.
     pub fn reset(&mut self) {
@@ -87,6 +107,9 @@ impl Exchange {
                 self.request_body.extend_from_slice(&template.request_body);
                 self.response_body.clear();
                 self.response_body.extend_from_slice(&template.response_body);
+                if self.trailers.is_some() || template.trailers.is_some() {
+                    self.trailers.clone_from(&template.trailers);
+                }
                 self.local_response = None;
             }
         }
@@ -98,6 +121,7 @@ impl Exchange {
         self.response.clear();
         self.request_body.clear();
         self.response_body.clear();
+        self.trailers = None;
         self.local_response = None;
     }
 
@@ -107,6 +131,7 @@ impl Exchange {
             && self.template.as_ref().is_none_or(|template| {
                 (&self.request, &self.response) == (&template.request, &template.response)
                     && (&self.request_body, &self.response_body) == (&template.request_body, &template.response_body)
+                    && self.trailers == template.trailers
             })
     }
 

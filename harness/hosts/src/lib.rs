@@ -42,7 +42,7 @@ mod wasmtime;
 
 pub use abi::{HOST_FUNCTIONS, HostFunction};
 pub use error::{HostError, Said};
-pub use exchange::{Exchange, LocalResponse};
+pub use exchange::{Exchange, LocalResponse, Trailers};
 pub use headers::Headers;
 pub use host::{ABSENT_HOSTS, Action, After, HOSTS, Host, Instance, Module, host, host_for, hosts_here};
 #[cfg(all(feature = "luajit", feature = "wasm"))]

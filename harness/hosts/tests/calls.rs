@@ -133,6 +133,22 @@ fn grpc_and_redis_are_answered_in_their_own_ways() {
         (func (export "proxy_on_grpc_close") (param i32 i32 i32)
         (call $be (global.get $answers) (i32.const 2)) (call $be (local.get 2) (i32.const 0))
         (global.set $answers (i32.const 0)) (drop (call $continue (i32.const 0))))"#;
+    // Each message is answered by one, and a stream that is not ended stays open.
+    let message =
+        "(call $be (call $send (i32.load (i32.const 8)) (i32.const 64) (i32.const 4) (i32.const END)) (i32.const 0))";
+    let opened = open.split_inclusive("(i32.const 0))").take(1).collect::<String>();
+    let messages = asking(&format!("{opened} {0} {0}", message.replace("END", "0")))
+        + &format!(
+            r#"(func (export "proxy_on_grpc_receive") (param i32 i32 i32) (call $answered)
+            (call $be (call $get (i32.const 4) (i32.const 71) (i32.const 7) (i32.const 0) (i32.const 4)) (i32.const 2))
+            (if (i32.eq (global.get $answers) (i32.const 2)) (then {})))
+            (func (export "proxy_on_grpc_receive_initial_metadata") (param i32 i32 i32)
+            (call $be (call $get (i32.const 4) (i32.const 71) (i32.const 7) (i32.const 0) (i32.const 4)) (i32.const 1)))
+            (func (export "proxy_on_grpc_close") (param i32 i32 i32)
+            (call $be (global.get $answers) (i32.const 3)) (global.set $answers (i32.const 0))
+            (drop (call $continue (i32.const 0))))"#,
+            message.replace("END", "1")
+        );
     let cancelled = asking(&format!(
         "{open} (call $be (call $cancel (i32.load (i32.const 8))) (i32.const 0))
         (call $be (call $cancel (i32.load (i32.const 8))) (i32.const 1))
@@ -149,6 +165,7 @@ fn grpc_and_redis_are_answered_in_their_own_ways() {
         for (what, functions, expected) in [
             ("call", &grpc, Action::Continue),
             ("stream", &stream, Action::Continue),
+            ("messages", &messages, Action::Continue),
             ("cancelled", &cancelled, Action::Pause),
             ("redis", &redis, Action::Continue),
         ] {

@@ -1,7 +1,7 @@
 //! The order of calls of the ABI, and what becomes of a plugin's answers, on every Wasm host.
 
 use tollgate_fixtures::{Plugin, plugin};
-use tollgate_hosts::{Action, Exchange, HOSTS, Host, HostError, Instance};
+use tollgate_hosts::{Action, Exchange, HOSTS, Host, HostError, Instance, Trailers};
 
 /// A plugin with these functions beside what every plugin needs. `$say` logs one letter and a number below ten.
 fn wat(functions: &str) -> Plugin {
@@ -11,10 +11,17 @@ fn wat(functions: &str) -> Plugin {
         (import "env" "proxy_send_local_response"
             (func $respond (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
         (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+        (import "env" "proxy_done" (func $done (result i32)))
+        (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
+        (import "env" "proxy_register_shared_queue" (func $register (param i32 i32 i32) (result i32)))
+        (import "env" "proxy_enqueue_shared_queue" (func $enqueue (param i32 i32 i32) (result i32)))
+        (import "env" "proxy_dequeue_shared_queue" (func $dequeue (param i32 i32 i32) (result i32)))
         (memory (export "memory") 1)
         (data (i32.const 64) "body of the answer")
         (func (export "proxy_abi_version_0_2_1"))
         (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 1024))
+        (func $be (param $status i32) (param $expected i32)
+            (if (i32.ne (local.get $status) (local.get $expected)) (then unreachable)))
         (func $say (param $letter i32) (param $number i32)
             (i32.store8 (i32.const 0) (local.get $letter))
             (i32.store8 (i32.const 1) (i32.add (i32.const 48) (local.get $number)))
@@ -125,6 +132,120 @@ fn answers_and_pauses_end_the_request_there() {
                 assert_eq!((response.status, response.body.as_slice()), (403, &b"body of the answer"[..]));
             }
         }
+    }
+}
+
+/// Adds the field `b: body` to a map, and wants this status.
+fn add_to(map: u32, status: u32) -> String {
+    let field = "(i32.const 64) (i32.const 1) (i32.const 64) (i32.const 4)";
+    format!("(call $be (call $add (i32.const {map}) {field}) (i32.const {status}))")
+}
+
+#[test]
+fn trailers_come_after_the_body_and_can_be_added_at_its_end() {
+    let callbacks = |request_body: &str, end: u32| {
+        let (to_request, to_response) = (add_to(1, 0), add_to(3, 0));
+        format!(
+            r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+                (call $be (local.get 2) (i32.const 0)) {} (i32.const 0))
+            (func (export "proxy_on_request_body") (param i32 i32 i32) (result i32)
+                (call $be (local.get 2) (i32.const {end})) {request_body} (i32.const 0))
+            (func (export "proxy_on_request_trailers") (param i32 i32) (result i32)
+                (call $be (local.get 1) (i32.const 1)) {to_request} (i32.const 0))
+            (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+                (call $be (local.get 2) (i32.const {end})) {to_request} (i32.const 0))
+            (func (export "proxy_on_response_trailers") (param i32 i32) (result i32)
+                (call $be (local.get 1) (i32.const 2)) {to_response} (i32.const 0))"#,
+            add_to(3, 2)
+        )
+    };
+    let trailers = Trailers {
+        request: [("checksum", "1")].into_iter().collect(),
+        response: [("c", "2"), ("d", "3")].into_iter().collect(),
+    };
+    for host in wasm_hosts() {
+        let mut sent = exchange().with_bodies(b"body".to_vec(), Vec::new()).with_trailers(trailers.clone());
+        let mut instance = start(host, &callbacks("", 0)).unwrap();
+        for _ in 0..2 {
+            sent.reset();
+            assert_eq!(instance.request(&mut sent), Ok(Action::Continue));
+            let after = sent.trailers.as_ref().unwrap();
+            assert_eq!((after.request.len(), after.response.len()), (3, 3), "two and one were added");
+        }
+        // Without any, they can be added at the end of the body, and the plugin is not told of its own.
+        let mut none = exchange().with_bodies(b"body".to_vec(), Vec::new());
+        let mut instance = start(host, &callbacks(&add_to(1, 0), 1)).unwrap();
+        for _ in 0..2 {
+            none.reset();
+            assert_eq!(none.trailers, None);
+            assert_eq!(instance.request(&mut none), Ok(Action::Continue));
+            assert_eq!(none.trailers.as_ref().unwrap().request.get("b"), Some(&b"body"[..]));
+        }
+        // A pause in the trailers is a pause.
+        let pausing = r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))
+            (func (export "proxy_on_request_trailers") (param i32 i32) (result i32) (i32.const 1))"#;
+        sent.reset();
+        assert_eq!(start(host, pausing).unwrap().request(&mut sent), Ok(Action::Pause));
+    }
+}
+
+#[test]
+fn a_queue_that_something_came_into_is_ready_once_the_callback_is_over() {
+    let functions = r#"(global $ready (mut i32) (i32.const 0))
+        (func (export "proxy_on_configure") (param i32 i32) (result i32)
+            (call $be (call $register (i32.const 64) (i32.const 4) (i32.const 8)) (i32.const 0)) (i32.const 1))
+        (func $put (call $be (call $enqueue (i32.load (i32.const 8)) (i32.const 64) (i32.const 4)) (i32.const 0)))
+        (func (export "proxy_on_queue_ready") (param i32 i32)
+            (call $be (local.get 0) (i32.const 1)) (call $be (local.get 1) (i32.load (i32.const 8)))
+            (call $be (call $dequeue (local.get 1) (i32.const 16) (i32.const 20)) (i32.const 0))
+            (global.set $ready (i32.add (global.get $ready) (i32.const 1)))
+            ;; What comes meanwhile is told, too.
+            (if (i32.eq (global.get $ready) (i32.const 2)) (then (call $put))))
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (call $put) (call $put) (call $be (global.get $ready) (i32.const 0)) (i32.const 0))
+        (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+            (call $be (global.get $ready) (i32.const 3)) (global.set $ready (i32.const 0)) (i32.const 0))"#;
+    let endless =
+        functions.replace("(if (i32.eq (global.get $ready) (i32.const 2)) (then (call $put)))", "(call $put)");
+    let endless = endless.replace("(call $be (global.get $ready) (i32.const 3))", "");
+    for host in wasm_hosts() {
+        let mut instance = start(host, functions).unwrap();
+        for _ in 0..3 {
+            assert_eq!(instance.request(&mut exchange()), Ok(Action::Continue));
+        }
+        assert_eq!(start(host, &endless).unwrap().request(&mut exchange()), Ok(Action::Continue));
+    }
+}
+
+#[test]
+fn an_end_that_is_put_off_can_be_declared_once() {
+    let functions = r#"(func (export "proxy_on_configure") (param i32 i32) (result i32)
+            (call $be (call $register (i32.const 64) (i32.const 4) (i32.const 8)) (i32.const 0)) (i32.const 1))
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (call $be (call $done) (i32.const 1)) (i32.const 0))
+        (func (export "proxy_on_done") (param i32) (result i32)
+            (call $be (call $done) (i32.const 1))
+            (call $be (call $enqueue (i32.load (i32.const 8)) (i32.const 64) (i32.const 4)) (i32.const 0))
+            (i32.const ANSWER))
+        (func (export "proxy_on_queue_ready") (param i32 i32)
+            (call $be (call $done) (i32.const STATUS)) (call $be (call $done) (i32.const 1)))"#;
+    for host in wasm_hosts() {
+        for (answer, status) in [("0", "0"), ("1", "1")] {
+            let functions = functions.replace("ANSWER", answer).replace("STATUS", status);
+            let mut instance = start(host, &functions).unwrap();
+            for _ in 0..2 {
+                assert_eq!(instance.request(&mut exchange()), Ok(Action::Continue), "{answer} {status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_plugin_for_tcp_streams_is_refused_with_a_word() {
+    let tcp = r#"(func (export "proxy_on_new_connection") (param i32) (result i32) (i32.const 0))"#;
+    for host in wasm_hosts() {
+        let error = host.compile(&wat(tcp)).map(drop).unwrap_err().to_string();
+        assert!(error.contains("TCP") && error.contains("proxy_on_request_headers"), "{error}");
     }
 }
 

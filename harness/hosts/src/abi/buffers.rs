@@ -1,6 +1,6 @@
 use super::guest::{bytes, give, put_u32};
 use super::status::{Outcome, Status};
-use super::{Guest, Phase, State};
+use super::{Guest, Phase, State, Version};
 
 /// Bytes that a body may grow to.
 pub(super) const LIMIT_BYTES: usize = 64 * 1024 * 1024;
@@ -9,6 +9,9 @@ const REQUEST_BODY: u32 = 0;
 const RESPONSE_BODY: u32 = 1;
 const VM_CONFIG: u32 = 6;
 const PLUGIN_CONFIG: u32 = 7;
+/// The last number that means a buffer; Higress has one more.
+const LAST: u32 = 8;
+const LAST_OF_HIGRESS: u32 = 9;
 
 impl State {
     /// The buffer of that number, to be read. The VM configuration is there and empty, as with an Envoy that has none.
@@ -22,10 +25,18 @@ impl State {
         }
     }
 
+    /// What it is that there is no buffer of that number.
+    fn no_buffer(&self, buffer: u32) -> Status {
+        let last = if self.version == Version::V0_2_100 { LAST_OF_HIGRESS } else { LAST };
+        if buffer > last { Status::BadArgument } else { Status::NotFound }
+    }
+
+    /// A buffer to be written; the others can only be read.
     fn body(&mut self, buffer: u32) -> Result<&mut Vec<u8>, Status> {
         match (buffer, self.phase) {
             (REQUEST_BODY, Phase::Request) => Ok(&mut self.exchange.request_body),
             (RESPONSE_BODY, Phase::Response) => Ok(&mut self.exchange.response_body),
+            _ if self.buffer(buffer).is_none() => Err(self.no_buffer(buffer)),
             _ => Err(Status::BadArgument),
         }
     }
@@ -40,7 +51,8 @@ pub(crate) fn proxy_get_buffer_bytes<G: Guest>(
     data_at: u32,
     size_at: u32,
 ) -> Outcome<G::Trap> {
-    let content = guest.state().buffer(buffer).ok_or(Status::NotFound)?;
+    let state = guest.state();
+    let content = state.buffer(buffer).ok_or_else(|| state.no_buffer(buffer))?;
     let rest = content.len().checked_sub(start as usize).ok_or(Status::BadArgument)?;
     // Cut to `max_size`, which is 32 bits wide, so the conversion cannot fail.
     let size = u32::try_from(rest.min(max_size as usize)).map_err(|_| Status::BadArgument)?;
@@ -63,7 +75,7 @@ pub(crate) fn proxy_get_buffer_status<G: Guest>(
     flags_at: u32,
 ) -> Outcome<G::Trap> {
     let (memory, state) = guest.parts();
-    let length = state.buffer(buffer).ok_or(Status::NotFound)?.len();
+    let length = state.buffer(buffer).ok_or_else(|| state.no_buffer(buffer))?.len();
     put_u32(memory, length_at, u32::try_from(length).map_err(|_| Status::SerializationFailure)?)?;
     Ok(put_u32(memory, flags_at, 0)?)
 }

@@ -1,7 +1,7 @@
 use super::guest::{bytes, give_bytes, put_u32};
 use super::status::{Outcome, Status};
 use super::upstream::Kind;
-use super::{Guest, pairs};
+use super::{Guest, Version, pairs};
 use crate::Headers;
 
 // Calls go to the scripted upstream, which has every cluster and every service.
@@ -121,24 +121,18 @@ pub(crate) fn proxy_grpc_send<G: Guest>(
     token: u32,
     message: u32,
     size: u32,
-    _end_of_stream: u32,
+    end_of_stream: u32,
 ) -> Outcome<G::Trap> {
     check(guest, &[(message, size)])?;
-    if !guest.state().upstream.has_grpc(token, true) {
-        return Err(Status::NotFound.into());
-    }
-    guest.state().count_out(size as usize);
+    let state = guest.state();
+    state.upstream.send(token, end_of_stream != 0)?;
+    state.count_out(size as usize);
     Ok(())
 }
 
 /// `proxy_grpc_cancel`: of a call or a stream that is open.
 pub(crate) fn proxy_grpc_cancel<G: Guest>(guest: &mut G, token: u32) -> Outcome<G::Trap> {
-    let upstream = &mut guest.state().upstream;
-    if !upstream.has_grpc(token, false) {
-        return Err(Status::NotFound.into());
-    }
-    upstream.forget(token);
-    Ok(())
+    Ok(guest.state().upstream.cancel(token)?)
 }
 
 /// `proxy_grpc_close`: of a stream that is open; a call is cancelled by it.
@@ -157,7 +151,8 @@ pub(crate) fn proxy_get_status<G: Guest>(
     give_bytes(guest, &[], (message_at, size_at))
 }
 
-/// `proxy_call_foreign_function`. Of Envoy's only `clear_route_cache`, which has nothing to do here.
+/// `proxy_call_foreign_function`. Of Envoy's only `clear_route_cache`, which has nothing to do here; of Higress's the one
+/// that its SDK calls by itself. None of them calls back, so `proxy_on_foreign_function` is never called.
 pub(crate) fn proxy_call_foreign_function<G: Guest>(
     guest: &mut G,
     name: u32,
@@ -167,10 +162,14 @@ pub(crate) fn proxy_call_foreign_function<G: Guest>(
     result_at: u32,
     size_at: u32,
 ) -> Outcome<G::Trap> {
+    let version = guest.state().version;
     let memory = guest.memory();
     bytes(memory, arguments, arguments_size)?;
     match bytes(memory, name, name_size)? {
         b"clear_route_cache" => give_bytes(guest, &[], (result_at, size_at)),
+        b"set_global_max_requests_per_io_cycle" if version == Version::V0_2_100 => {
+            give_bytes(guest, &[], (result_at, size_at))
+        }
         _ => Err(Status::NotFound.into()),
     }
 }

@@ -24,6 +24,14 @@ pub(crate) fn check_exports(functions: &[&str], has_memory: bool, workload_check
              callback (SDKs do so for every registered context)"
             .to_owned());
     }
+    let is_tcp = Callback::OF_CONNECTIONS.iter().any(|name| functions.contains(name));
+    if is_tcp && !Callback::OF_REQUESTS.iter().any(exports) {
+        return Err(
+            "it exports callbacks of TCP streams and none of HTTP requests, which is all that is measured here; \
+             give a plugin that exports `proxy_on_request_headers`"
+                .to_owned(),
+        );
+    }
     if !Callback::OF_REQUESTS.iter().any(exports) {
         return Err("it exports no `proxy_on_request_headers` and no other callback of a request, so it would do \
              nothing and look fast; export at least one"

@@ -184,6 +184,10 @@ impl State {
         match (map, self.phase) {
             (0, Phase::Request | Phase::Response | Phase::End) => Some(&self.exchange.request),
             (2, Phase::Response | Phase::End) => Some(&self.exchange.response),
+            (1, Phase::Request | Phase::Response | Phase::End) => {
+                self.exchange.trailers.as_ref().map(|trailers| &trailers.request)
+            }
+            (3, Phase::Response | Phase::End) => self.exchange.trailers.as_ref().map(|trailers| &trailers.response),
             _ => self.upstream.headers_ref(map),
         }
     }

@@ -1,6 +1,6 @@
 use std::mem::swap;
 
-use super::upstream::Kind;
+use super::upstream::{Answer, Part};
 use super::{Callback, Phase, State};
 use crate::{Action, Exchange, HostError, Instance, Said};
 
@@ -24,6 +24,27 @@ pub(crate) trait Vm {
         None
     }
 }
+
+/// Request or response, and what is called for each of its parts.
+struct Half {
+    phase: Phase,
+    on_headers: Callback,
+    on_body: Callback,
+    on_trailers: Callback,
+}
+
+const REQUEST: Half = Half {
+    phase: Phase::Request,
+    on_headers: Callback::RequestHeaders,
+    on_body: Callback::RequestBody,
+    on_trailers: Callback::RequestTrailers,
+};
+const RESPONSE: Half = Half {
+    phase: Phase::Response,
+    on_headers: Callback::ResponseHeaders,
+    on_body: Callback::ResponseBody,
+    on_trailers: Callback::ResponseTrailers,
+};
 
 /// The context of the plugin itself; those of streams follow.
 const ROOT_CONTEXT: u32 = 1;
@@ -91,76 +112,94 @@ impl<V: Vm> Life<V> {
         let state = self.vm.state();
         (state.phase, state.context, state.closed, state.continued) = (Phase::Request, context, false, [false; 2]);
         self.call(Callback::ContextCreate, &[context, ROOT_CONTEXT])?;
-        let mut action = self.half(context, Phase::Request, Callback::RequestHeaders, Callback::RequestBody)?;
+        let mut action = self.half(context, &REQUEST)?;
         if action == Action::Continue {
-            action = self.half(context, Phase::Response, Callback::ResponseHeaders, Callback::ResponseBody)?;
+            action = self.half(context, &RESPONSE)?;
         }
         self.vm.state().phase = Phase::End;
-        for callback in [Callback::Done, Callback::Log, Callback::Delete] {
+        if self.call(Callback::Done, &[context])? == Some(0) {
+            // Envoy does not wait for a stream either, so `proxy_done` has until then.
+            self.vm.state().pending_done = true;
+            self.deliver()?;
+        }
+        for callback in [Callback::Log, Callback::Delete] {
             self.call(callback, &[context])?;
         }
-        self.vm.state().phase = Phase::Start;
+        let state = self.vm.state();
+        (state.phase, state.pending_done) = (Phase::Start, false);
         self.deliver()?;
         Ok(action)
     }
 
-    /// Request or response: its headers, then its body if there is one.
-    fn half(
-        &mut self,
-        context: u32,
-        phase: Phase,
-        on_headers: Callback,
-        on_body: Callback,
-    ) -> Result<Action, (Callback, String)> {
+    /// Request or response: its headers, then its body and its trailers if there are any.
+    fn half(&mut self, context: u32, half: &Half) -> Result<Action, (Callback, String)> {
         let state = self.vm.state();
-        state.phase = phase;
-        let (headers, body) = match phase {
-            Phase::Request => (&state.exchange.request, &state.exchange.request_body),
-            _ => (&state.exchange.response, &state.exchange.response_body),
+        state.phase = half.phase;
+        let exchange = &state.exchange;
+        let trailers = exchange.trailers.as_deref();
+        let (headers, body, trailers) = match half.phase {
+            Phase::Request => (&exchange.request, &exchange.request_body, trailers.map(|both| both.request.len())),
+            _ => (&exchange.response, &exchange.response_body, trailers.map(|both| both.response.len())),
         };
-        let (fields, body_size) = (headers.len() as u32, body.len() as u32);
+        let (fields, body_size, trailers) = (headers.len() as u32, body.len() as u32, trailers.unwrap_or(0) as u32);
         // 0.1.0 has no third parameter.
-        let parameters = on_headers.parameters(state.version);
-        let answer = self.call(on_headers, &[context, fields, u32::from(body_size == 0)][..parameters])?;
-        self.deliver()?;
-        let action = self.action(phase, answer);
-        if action != Action::Continue || body_size == 0 {
-            return Ok(action);
+        let parameters = half.on_headers.parameters(state.version);
+        let ends = u32::from(body_size == 0 && trailers == 0);
+        let mut action = self.told(half, half.on_headers, &[context, fields, ends][..parameters])?;
+        if action == Action::Continue && body_size > 0 {
+            self.vm.state().at_end = trailers == 0;
+            action = self.told(half, half.on_body, &[context, body_size, u32::from(trailers == 0)])?;
+            self.vm.state().at_end = false;
         }
-        // A pause before this is over, so it counts for the body no more.
-        self.vm.state().continued[usize::from(phase == Phase::Response)] = false;
-        let answer = self.call(on_body, &[context, body_size, 1])?;
-        self.deliver()?;
-        Ok(self.action(phase, answer))
+        if action == Action::Continue && trailers > 0 {
+            action = self.told(half, half.on_trailers, &[context, trailers])?;
+        }
+        Ok(action)
     }
 
-    /// Tells the plugin the answers to its calls, and to those that it makes meanwhile, as the gateway's loop would.
+    /// Calls back with a part of a request or response. A pause before it is over, so it counts no more.
+    #[inline]
+    fn told(&mut self, half: &Half, callback: Callback, arguments: &[u32]) -> Result<Action, (Callback, String)> {
+        self.vm.state().continued[usize::from(half.phase == Phase::Response)] = false;
+        let answer = self.call(callback, arguments)?;
+        self.deliver()?;
+        Ok(self.action(half.phase, answer))
+    }
+
+    /// Tells the plugin the answers to its calls, and what is new in its queues, and so of what it does meanwhile, as
+    /// the gateway's loop would.
     #[inline]
     fn deliver(&mut self) -> Result<(), (Callback, String)> {
-        if self.vm.state().upstream.is_idle() { Ok(()) } else { self.deliver_waiting() }
+        if self.vm.state().is_idle() { Ok(()) } else { self.deliver_waiting() }
     }
 
     #[cold]
     fn deliver_waiting(&mut self) -> Result<(), (Callback, String)> {
         for _ in 0..LIMIT_ANSWERS {
-            let Some(call) = self.vm.state().upstream.answer_next() else { return Ok(()) };
-            let (fields, size) = self.vm.state().upstream.sizes();
-            let token = call.token;
+            if let Some(queue) = self.vm.state().queues.next_ready() {
+                self.call(Callback::QueueReady, &[ROOT_CONTEXT, queue])?;
+                continue;
+            }
+            let Some(Answer { token, part, fields, size }) = self.vm.state().upstream.answer_next() else {
+                return Ok(());
+            };
             // Calls belong to the plugin's context; SDKs find the stream by the token.
-            match call.kind {
-                Kind::Http => self.call(Callback::HttpCallResponse, &[ROOT_CONTEXT, token, fields, size, 0])?,
-                Kind::GrpcCall => self.call(Callback::GrpcReceive, &[ROOT_CONTEXT, token, size])?,
-                Kind::GrpcStream => {
-                    self.call(Callback::GrpcReceiveInitialMetadata, &[ROOT_CONTEXT, token, 0])?;
-                    self.call(Callback::GrpcReceiveTrailingMetadata, &[ROOT_CONTEXT, token, 0])?;
-                    self.call(Callback::GrpcClose, &[ROOT_CONTEXT, token, 0])?
+            match part {
+                Part::Http => self.call(Callback::HttpCallResponse, &[ROOT_CONTEXT, token, fields, size, 0])?,
+                Part::GrpcInitial => self.call(Callback::GrpcReceiveInitialMetadata, &[ROOT_CONTEXT, token, fields])?,
+                Part::GrpcMessage => self.call(Callback::GrpcReceive, &[ROOT_CONTEXT, token, size])?,
+                Part::GrpcTrailing => {
+                    self.call(Callback::GrpcReceiveTrailingMetadata, &[ROOT_CONTEXT, token, fields])?
                 }
-                Kind::Redis => self.call(Callback::RedisCallResponse, &[ROOT_CONTEXT, token, 0, size])?,
+                Part::GrpcEnd => self.call(Callback::GrpcClose, &[ROOT_CONTEXT, token, 0])?,
+                Part::Redis => self.call(Callback::RedisCallResponse, &[ROOT_CONTEXT, token, 0, size])?,
             };
             self.vm.state().upstream.told();
         }
         // A plugin that answers each answer with a call would never come to an end.
-        self.vm.state().upstream.clear();
+        let state = self.vm.state();
+        state.upstream.clear();
+        state.queues.clear_ready();
         Ok(())
     }
 

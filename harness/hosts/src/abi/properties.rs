@@ -1,6 +1,6 @@
 use super::guest::{bytes, give_bytes};
 use super::status::{Outcome, Status};
-use super::{Guest, Phase, State};
+use super::{Guest, Phase, State, Version};
 
 /// The root id that every plugin is configured with, here and in the gateways: C++ and AssemblyScript SDKs look up
 /// the factory that was registered under it.
@@ -20,6 +20,11 @@ pub(crate) fn proxy_get_property<G: Guest>(
     let (memory, state) = guest.parts();
     let path = bytes(memory, path, path_size)?;
     state.count_out(path.len());
+    if path == b"plugin_vm_memory" && state.version == Version::V0_2_100 {
+        // Higress's SDK looks there whether it is time for a fresh VM.
+        let size_bytes = (memory.len() as u64).to_le_bytes();
+        return give_bytes(guest, &size_bytes, (value_at, size_at));
+    }
     let value = state.property(path).ok_or(Status::NotFound)?;
     give_bytes(guest, &value, (value_at, size_at))
 }

@@ -8,15 +8,37 @@ use super::status::{Outcome, Status};
 const LIMIT_QUEUES: usize = 1024;
 const LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
-/// Queues by name; a queue's id is its place plus one. Nothing here tells a guest that a queue is ready.
+/// Items that a guest is still to be told of; more come without a word.
+const LIMIT_READY: usize = 1024;
+
+/// Queues by name; a queue's id is its place plus one. Only its own guest can put something into a queue, and like in
+/// Envoy it is told of each item, once the callback that did so is over.
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
     ids: HashMap<Vec<u8>, u32>,
     queues: Vec<VecDeque<Vec<u8>>>,
     bytes: usize,
+    /// Queues that something came into, once for each item.
+    ready: VecDeque<u32>,
 }
 
 impl Queues {
+    /// Whether there is nothing to tell.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.ready.is_empty()
+    }
+
+    /// The next queue to tell of.
+    pub(crate) fn next_ready(&mut self) -> Option<u32> {
+        self.ready.pop_front()
+    }
+
+    /// Forgets what was still to be told.
+    pub(crate) fn clear_ready(&mut self) {
+        self.ready.clear();
+    }
+
     fn register(&mut self, name: &[u8]) -> Result<u32, Status> {
         if let Some(id) = self.ids.get(name) {
             return Ok(*id);
@@ -72,6 +94,9 @@ pub(crate) fn proxy_enqueue_shared_queue<G: Guest>(guest: &mut G, id: u32, data:
     }
     state.queues.queue(id)?.push_back(data.to_owned());
     state.queues.bytes += data.len();
+    if state.queues.ready.len() < LIMIT_READY {
+        state.queues.ready.push_back(id);
+    }
     state.count_out(data.len());
     Ok(())
 }

@@ -52,6 +52,10 @@ pub(crate) struct State {
     pub(crate) found: Option<Found>,
     /// Whether the guest called `proxy_close_stream`.
     pub(crate) closed: bool,
+    /// Whether the guest answered `proxy_on_done` with false, and has yet to call `proxy_done`.
+    pub(crate) pending_done: bool,
+    /// Whether the stream's end is what is told: trailers can then be added.
+    pub(crate) at_end: bool,
     /// Whether the guest called `proxy_continue_stream` for the request, or the response.
     pub(crate) continued: [bool; 2],
     /// Where the guest's generator of random numbers stands: the same in every run, so that counters are.
@@ -80,6 +84,8 @@ impl State {
             may_allocate: false,
             found: None,
             closed: false,
+            pending_done: false,
+            at_end: false,
             continued: [false; 2],
             random: 0x9e37_79b9_7f4a_7c15,
             born: Instant::now(),
@@ -100,14 +106,35 @@ impl State {
         }
     }
 
-    /// The header map of that number: 0 request headers, 2 response headers, 4 to 7 those of an answer to a call while
-    /// it is told. Trailers (1, 3) never exist here. A map that is not there is a bad argument, as in Envoy.
+    /// The header map of that number: 0 request headers, 2 response headers, 1 and 3 their trailers, 4 to 7 those of an
+    /// answer to a call while it is told. A map that is not there is a bad argument, as in Envoy.
     #[inline]
     pub(crate) fn headers(&mut self, map: u32) -> Result<&mut Headers, Status> {
         match (map, self.phase) {
             (0, Phase::Request | Phase::Response | Phase::End) => Ok(&mut self.exchange.request),
             (2, Phase::Response | Phase::End) => Ok(&mut self.exchange.response),
-            _ => self.upstream.headers(map).ok_or(Status::BadArgument),
+            _ => self.rare_headers(map).ok_or(Status::BadArgument),
         }
+    }
+
+    #[cold]
+    fn rare_headers(&mut self, map: u32) -> Option<&mut Headers> {
+        match (map, self.phase) {
+            (1, Phase::Request) | (3, Phase::Response) if self.at_end => {
+                let trailers = self.exchange.trailers.get_or_insert_default();
+                Some(if map == 1 { &mut trailers.request } else { &mut trailers.response })
+            }
+            (1, Phase::Request | Phase::Response | Phase::End) => {
+                self.exchange.trailers.as_mut().map(|trailers| &mut trailers.request)
+            }
+            (3, Phase::Response | Phase::End) => self.exchange.trailers.as_mut().map(|trailers| &mut trailers.response),
+            _ => self.upstream.headers(map),
+        }
+    }
+
+    /// Whether nothing is to be told: no answer to a call, nothing new in a queue.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.upstream.is_idle() && self.queues.is_idle()
     }
 }

@@ -60,7 +60,8 @@ pub(crate) fn proxy_continue_response<G: Guest>(guest: &mut G) -> Outcome<G::Tra
 pub(crate) fn proxy_close_stream<G: Guest>(guest: &mut G, stream: u32) -> Outcome<G::Trap> {
     match stream {
         0 | 1 => guest.state().closed = true,
-        2 | 3 => return Err(Status::Unimplemented.into()),
+        // There is no TCP stream, so nothing is left open.
+        2 | 3 => {}
         _ => return Err(Status::BadArgument.into()),
     }
     Ok(())
@@ -81,9 +82,10 @@ pub(crate) fn proxy_set_effective_context<G: Guest>(guest: &mut G, context: u32)
     Ok(())
 }
 
-/// `proxy_done`.
-pub(crate) fn proxy_done<G: Guest>(_guest: &mut G) -> Outcome<G::Trap> {
-    Ok(())
+/// `proxy_done`: of the stream whose end the guest put off in `proxy_on_done`. Like Envoy, nobody waits for it.
+pub(crate) fn proxy_done<G: Guest>(guest: &mut G) -> Outcome<G::Trap> {
+    let was_pending = std::mem::take(&mut guest.state().pending_done);
+    if was_pending { Ok(()) } else { Err(Status::NotFound.into()) }
 }
 
 /// `proxy_set_tick_period_milliseconds`. There is a tick before each request that is observed, and none while timing.

@@ -15,6 +15,7 @@ const CALLBACKS: &[&str] = &[
     "proxy_on_configure",
     "proxy_on_tick",
     "proxy_on_queue_ready",
+    // Of TCP streams: nothing here calls them.
     "proxy_on_new_connection",
     "proxy_on_downstream_data",
     "proxy_on_downstream_connection_close",
