@@ -6,7 +6,7 @@ use tollgate_hosts::{HOST_FUNCTIONS, HostFunction};
 use wasm_encoder::{Function, InstructionSink, MemArg};
 
 use crate::bytes::Bytes;
-use crate::live::{Outcome, hosts, live, wasm};
+use crate::live::{Outcome, exchange, hosts, live, wasm};
 use crate::shape::{ALLOCATOR, MARKERS, PLACES, module};
 
 const PAGE: i32 = 65536;
@@ -27,12 +27,14 @@ const TRAP: u8 = 251;
 struct Program {
     module: Vec<u8>,
     uses_clock: bool,
+    has_trailers: bool,
 }
 
 /// Understands an input.
 fn program(data: &[u8]) -> Program {
     let mut input = Bytes(data);
-    let (version, pages, allocator) = (input.choose(MARKERS.len()), 1 + input.choose(3), input.choose(4));
+    let (version, pages, allocator) = (input.choose(MARKERS.len()), 1 + input.choose(3), input.choose(8));
+    let has_trailers = allocator >= 4;
     let mut bodies: Vec<Option<Function>> = PLACES.iter().map(|_| None).collect();
     let mut imported: Vec<&HostFunction> = Vec::new();
     while !input.is_empty() {
@@ -65,7 +67,7 @@ fn program(data: &[u8]) -> Program {
         places.push((*place, body));
     }
     let uses_clock = imported.iter().any(|function| CLOCKS.contains(&function.name));
-    Program { module: module(version, pages as u64, (DATA, DATA_AT), &imported, &places), uses_clock }
+    Program { module: module(version, pages as u64, (DATA, DATA_AT), &imported, &places), uses_clock, has_trailers }
 }
 
 /// A call, each argument from the input.
@@ -102,7 +104,7 @@ fn call(code: &mut InstructionSink<'_>, input: &mut Bytes<'_>, index: u32, funct
 
 /// What the allocator answers: a place of its own, nothing, what is outside, or the address of the results.
 fn allocate(code: &mut InstructionSink<'_>, kind: usize) {
-    code.i32_const([4096, 0, -16, 0x10][kind]);
+    code.i32_const([4096, 0, -16, 0x10][kind % 4]);
 }
 
 /// Runs the program on each host.
@@ -111,7 +113,7 @@ pub fn run(data: &[u8]) {
     let plugin = wasm(program.module);
     let mut first: Option<Outcome> = None;
     for host in hosts() {
-        let outcome = live(host, &plugin, b"configuration");
+        let outcome = live(host, &plugin, b"configuration", exchange(program.has_trailers));
         outcome.must_compile(host);
         match &first {
             Some(first) if !program.uses_clock => assert_eq!(*first, outcome, "{} differs", host.name()),

@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 
 use tollgate_fixtures::{Plugin, plugin};
-use tollgate_hosts::{Action, Exchange, HOSTS, Host, LocalResponse};
+use tollgate_hosts::{Action, Exchange, HOSTS, Host, LocalResponse, Trailers};
 use tollgate_record::Counters;
 
 /// How far a plugin came, and what it did.
@@ -10,7 +10,7 @@ pub(crate) struct Outcome {
     /// Actions of its requests, and the stage at which it failed.
     pub(crate) actions: Vec<Action>,
     pub(crate) failed: Option<&'static str>,
-    /// Request headers, response headers and bodies at the end.
+    /// Headers and trailers at the end, and bodies.
     pub(crate) left: Vec<Vec<(Vec<u8>, Vec<u8>)>>,
     pub(crate) bodies: [Vec<u8>; 2],
     pub(crate) local_response: Option<LocalResponse>,
@@ -46,18 +46,21 @@ pub(crate) fn hosts() -> impl Iterator<Item = &'static dyn Host> {
     HOSTS.iter().filter(move |host| host.runs(kind)).map(|host| host.metered().expect("Wasm hosts can meter"))
 }
 
-fn exchange() -> Exchange {
+/// A request and a response with bodies, and with trailers or not.
+pub(crate) fn exchange(has_trailers: bool) -> Exchange {
     let fields = |fields: &[(&str, &str)]| -> Vec<(String, String)> {
         fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     };
     let request = fields(&[(":method", "GET"), (":path", "/a?b"), (":authority", "c"), ("accept", "x"), ("d", "")]);
     let response = fields(&[(":status", "200"), ("server", "y")]);
-    Exchange::new(&request, &response).with_bodies(b"body".to_vec(), b"answer".to_vec())
+    let exchange = Exchange::new(&request, &response).with_bodies(b"body".to_vec(), b"answer".to_vec());
+    let trailers = Trailers { request: [("e", "1")].into_iter().collect(), ..Trailers::default() };
+    if has_trailers { exchange.with_trailers(trailers) } else { exchange }
 }
 
 /// The plugin's whole life on a host: compiled, started, one observed request and one that is not. A message that
 /// names no remedy, or goes over several lines, is a fault, too.
-pub(crate) fn live(host: &dyn Host, plugin: &Plugin, config: &[u8]) -> Outcome {
+pub(crate) fn live(host: &dyn Host, plugin: &Plugin, config: &[u8], mut exchange: Exchange) -> Outcome {
     let mut outcome = Outcome {
         actions: Vec::new(),
         failed: None,
@@ -66,7 +69,6 @@ pub(crate) fn live(host: &dyn Host, plugin: &Plugin, config: &[u8]) -> Outcome {
         local_response: None,
         counters: Vec::new(),
     };
-    let mut exchange = exchange();
     let mut requests = || {
         let mut instance = host.compile(plugin)?.instantiate(config)?;
         for observed in [true, false] {
@@ -89,7 +91,8 @@ pub(crate) fn live(host: &dyn Host, plugin: &Plugin, config: &[u8]) -> Outcome {
     let fields = |headers: &tollgate_hosts::Headers| {
         headers.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect::<Vec<_>>()
     };
-    outcome.left = vec![fields(&exchange.request), fields(&exchange.response)];
+    let trailers = exchange.trailers.take().unwrap_or_default();
+    outcome.left = [&exchange.request, &exchange.response, &trailers.request, &trailers.response].map(fields).to_vec();
     outcome.local_response = exchange.local_response.take().map(|response| *response);
     outcome.bodies = [exchange.request_body, exchange.response_body];
     outcome

@@ -5,7 +5,7 @@ use wasm_encoder::Function;
 use wasm_smith::{Config, Module};
 
 use crate::bytes::Bytes;
-use crate::live::{hosts, live, wasm};
+use crate::live::{exchange, hosts, live, wasm};
 use crate::shape::{MARKERS, PLACES, module};
 
 /// A module with every import and export; what its functions do is left to wasm-smith.
@@ -47,13 +47,13 @@ fn config(version: usize) -> Config {
 /// Runs the module on each host.
 pub fn run(data: &[u8]) {
     let mut input = Bytes(data);
-    let version = input.choose(MARKERS.len());
+    let (version, has_trailers) = (input.choose(MARKERS.len()), input.choose(2) == 1);
     let Ok(module) = Module::new(config(version), &mut libfuzzer_sys::arbitrary::Unstructured::new(input.0)) else {
         return;
     };
     let plugin = wasm(module.to_bytes());
     for host in hosts() {
-        live(host, &plugin, b"configuration").must_compile(host);
+        live(host, &plugin, b"configuration", exchange(has_trailers)).must_compile(host);
     }
 }
 
