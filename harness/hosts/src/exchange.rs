@@ -65,8 +65,8 @@ impl Exchange {
 
     /// An exchange made of what another one holds.
     pub(crate) fn made_of(other: Self) -> Self {
-        let Self { request, response, request_body, response_body, .. } = other;
-        let template = Template { request, response, request_body, response_body };
+        let Self { request, response, request_body, response_body, trailers, .. } = other;
+        let template = Template { request, response, request_body, response_body, trailers };
         let mut exchange = Self { template: Some(Box::new(template)), ..Self::default() };
         exchange.reset();
         exchange
