@@ -4,18 +4,14 @@ mod support;
 
 use std::time::Duration;
 
-use support::{bad_plugin, run, status, stderr, stdout};
+use support::{bad_plugin, hosts, run, status, stderr, stdout};
 use tollgate_fixtures::{Plugin, bad_plugins, plugin, workload};
-use tollgate_hosts::{Host, hosts_here, soak};
+use tollgate_hosts::{Host, soak};
 use tollgate_record::{PluginKind, Record, Soak};
 use tollgate_reports::{SoakFigures, SoakVerdict, judge};
 
 fn bad(name: &str) -> &'static Plugin {
     &bad_plugins().iter().find(|bad| bad.plugin.name == name).expect("it is in bad.toml").plugin
-}
-
-fn hosts(kind: PluginKind) -> impl Iterator<Item = &'static dyn Host> {
-    hosts_here().filter(move |host| host.runs(kind))
 }
 
 /// A soak of at least so many requests, however slow the machine is: of the workload that does nothing, so that they are
@@ -37,7 +33,7 @@ fn soaked(host: &dyn Host, plugin: &Plugin, requests: u64) -> (Soak, SoakFigures
 #[test]
 fn leaks_are_found_on_every_wasm_host_and_nothing_else_is() {
     let page = 65_536;
-    for host in hosts(PluginKind::ProxyWasm) {
+    for host in hosts().filter(|host| host.runs(PluginKind::ProxyWasm)) {
         // Eleven pages of 16 bytes are always found.
         let (_, leaks) = soaked(host, bad("leaks-16-bytes"), 12 * page / 16);
         assert_eq!(leaks.verdict, SoakVerdict::Leak, "{}: {leaks:?}", host.name());
@@ -58,7 +54,7 @@ fn leaks_are_found_on_every_wasm_host_and_nothing_else_is() {
 
 #[test]
 fn the_limit_is_a_leak_in_words_and_a_trap_is_a_failure() {
-    for host in hosts(PluginKind::ProxyWasm) {
+    for host in hosts().filter(|host| host.runs(PluginKind::ProxyWasm)) {
         let (soak, leaks) = soaked(host, bad("leaks-a-mebibyte"), 2_000);
         assert_eq!(leaks.verdict, SoakVerdict::Leak, "{}: {leaks:?}", host.name());
         assert!(leaks.reason.contains("reached the limit of 1.00 GiB"), "{leaks:?}");
@@ -75,7 +71,7 @@ fn the_limit_is_a_leak_in_words_and_a_trap_is_a_failure() {
 
 #[test]
 fn leaks_are_found_on_every_lua_host_and_garbage_is_none() {
-    for host in hosts(PluginKind::Lua) {
+    for host in hosts().filter(|host| host.runs(PluginKind::Lua)) {
         let (_, leaks) = soaked(host, bad("lua-leaks"), 100_000);
         assert_eq!(leaks.verdict, SoakVerdict::Leak, "{}: {leaks:?}", host.name());
         assert!(leaks.bytes_per_request.unwrap() > 16.0, "a string and its place: {leaks:?}");
