@@ -10,7 +10,7 @@ use support::{hosts, run, status, stderr, stdout};
 use tollgate_record::{Cell, Phase, Record};
 
 /// Hosts that are runner programs.
-const RUNNERS: &[&str] = &["lua54"];
+const RUNNERS: &[&str] = &["lua54", "luau"];
 
 /// Runs the program from a folder where it stands alone.
 fn run_alone(folder: &Path, runners: Option<&Path>, args: &[&str]) -> Output {

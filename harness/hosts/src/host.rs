@@ -142,6 +142,7 @@ pub static HOSTS: &[&dyn Host] = &[
     #[cfg(feature = "wasmi")]
     &crate::wasmi::Wasmi::TIMED,
     &runner::LUA54,
+    &runner::LUAU,
 ];
 
 /// Hosts that are not in this build, each with the way to get it, or why there is none.

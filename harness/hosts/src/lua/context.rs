@@ -5,7 +5,7 @@ use tollgate_fixtures::Operation;
 
 use crate::log::Log;
 use crate::observation::text;
-use crate::{Exchange, Headers, LocalResponse};
+use crate::{Exchange, Headers, LocalResponse, Observation};
 
 /// What the functions of the stream handle work on, and what they do, whichever Lua calls them.
 ///
@@ -52,10 +52,16 @@ fn map_to_read(exchange: &Exchange, map: i32, phase: u8) -> Option<&Headers> {
 /// Counts a call and the bytes that it read from the script, and writes an operation down, while observed.
 #[inline]
 fn trace(exchange: &mut Exchange, name: &str, bytes_out: usize, operation: impl FnOnce() -> Operation) {
-    if let Some(observation) = &mut exchange.observation {
+    /// Out of the way of what is timed.
+    #[cold]
+    #[inline(never)]
+    fn write_down(observation: &mut Observation, name: &str, bytes_out: usize, operation: impl FnOnce() -> Operation) {
         observation.call(name);
         observation.counters.bytes_out += bytes_out as u64;
         observation.trace.push(operation());
+    }
+    if let Some(observation) = &mut exchange.observation {
+        write_down(observation, name, bytes_out, operation);
     }
 }
 
@@ -107,33 +113,41 @@ impl Context {
     /// `headers:get`: all values of a name, joined by commas as Envoy does it.
     #[inline]
     pub fn get(&self, which: i32, name: &[u8]) -> Option<Ref<'_, [u8]>> {
+        let exchange = self.exchange.borrow();
+        if exchange.observation.is_some() {
+            drop(exchange);
+            return self.get_observed(which, name);
+        }
+        self.find(exchange, which, name)
+    }
+
+    #[inline]
+    fn find<'a>(&'a self, exchange: Ref<'a, Exchange>, which: i32, name: &[u8]) -> Option<Ref<'a, [u8]>> {
         let phase = self.phase.get();
         let mut has_several = false;
-        let only = Ref::filter_map(self.exchange.borrow(), |exchange| {
+        let only = Ref::filter_map(exchange, |exchange| {
             let found = map_to_read(exchange, which, phase)?.get_only(name)?;
             has_several = found.is_none();
             found
         });
-        let (value, is_observed) = match only {
-            Ok(value) => (Some(value), self.exchange.borrow().observation.is_some()),
-            Err(exchange) => {
-                let value = map_to_read(&exchange, which, phase)
-                    .filter(|_| has_several)
-                    .map(|headers| self.join(headers.get_all(name)));
-                (value, exchange.observation.is_some())
+        match only {
+            Ok(value) => Some(value),
+            Err(exchange) if has_several => {
+                map_to_read(&exchange, which, phase).map(|headers| self.join(headers.get_all(name)))
             }
-        };
-        if !is_observed {
-            return value;
+            Err(_) => None,
         }
-        // The value may lie in the exchange, which is written to now.
-        let value = value.map(|value| value.to_vec());
+    }
+
+    #[cold]
+    fn get_observed(&self, which: i32, name: &[u8]) -> Option<Ref<'_, [u8]>> {
+        // Copied: the value may lie in the exchange, which is written to now.
+        let value = self.find(self.exchange.borrow(), which, name).map(|value| value.to_vec());
         let exchange = &mut *self.exchange.borrow_mut();
-        if map(exchange, which, phase).is_some() {
-            let got = value.as_deref().map(text);
-            trace(exchange, "headers:get", name.len(), || Operation::Get { name: text(name), value: got });
-            count_in(exchange, value.as_ref().map_or(0, Vec::len));
-        }
+        map(exchange, which, self.phase.get())?;
+        let got = value.as_deref().map(text);
+        trace(exchange, "headers:get", name.len(), || Operation::Get { name: text(name), value: got });
+        count_in(exchange, value.as_ref().map_or(0, Vec::len));
         value.map(|value| self.join(std::iter::once(value.as_slice())))
     }
 

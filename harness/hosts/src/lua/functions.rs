@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::slice;
 
 use mlua::ffi::{
-    lua_CFunction, lua_State, lua_pushcclosure, lua_pushlstring, lua_pushnil, lua_touserdata, lua_upvalueindex,
-    luaL_checklstring, luaL_error,
+    lua_CFunction, lua_State, lua_pushcclosure, lua_pushlstring, lua_pushnil, lua_tolstring, lua_touserdata,
+    lua_upvalueindex, luaL_checklstring, luaL_error,
 };
 use mlua::{Function, LightUserData, Lua, LuaString, MultiValue, Table};
 
@@ -21,7 +21,8 @@ pub fn functions(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Table> {
     let table = lua.create_table()?;
     let at = LightUserData(Rc::as_ptr(context).cast_mut().cast());
     let header_methods = lua.create_function(move |lua, map: i32| {
-        let methods = lua.create_table()?;
+        // With room to spare, so that few names share a place: Luau calls a method fast when it is in its own.
+        let methods = lua.create_table_with_capacity(0, 64)?;
         let of_map: [(&str, lua_CFunction); 4] = match map {
             0 => [("add", add::<0>), ("replace", replace::<0>), ("remove", remove::<0>), ("get", get::<0>)],
             _ => [("add", add::<2>), ("replace", replace::<2>), ("remove", remove::<2>), ("get", get::<2>)],
@@ -102,7 +103,7 @@ fn c_function(lua: &Lua, context: LightUserData, function: lua_CFunction) -> mlu
 // SAFETY of all of them: Lua calls them, with a state and a stack of its own. `c_function` is the only one to make
 // closures of them, whose first upvalue is the context, which outlives the state, is only ever shared, and is used from
 // the state's thread only; a script cannot reach an upvalue without `debug`. Arguments are strings that
-// `luaL_checklstring` has checked (it raises an error otherwise, and puts a number's text in its place on the stack,
+// `argument` has checked (it raises an error otherwise, and puts a number's text in its place on the stack,
 // where it stays until the function returns), and Lua moves or frees no string on the stack. The cells cannot be
 // borrowed twice: no inner function calls another while it holds one, and none calls Lua, so no finalizer can run.
 
@@ -126,8 +127,13 @@ unsafe fn bytes<'a>(text: Text) -> &'a [u8] {
 #[inline]
 unsafe fn argument(state: *mut lua_State, index: c_int) -> Text {
     let mut length = 0;
-    // SAFETY: the caller's promise; an error crosses `length` only, which has no destructor.
-    let at = unsafe { luaL_checklstring(state, index, &mut length) };
+    // SAFETY: the caller's promise.
+    let mut at = unsafe { lua_tolstring(state, index, &mut length) };
+    if at.is_null() {
+        // SAFETY: the caller's promise. It is no string, so this raises the error, which crosses nothing that has a
+        // destructor.
+        at = unsafe { luaL_checklstring(state, index, &mut length) };
+    }
     Text { at, length }
 }
 

@@ -35,7 +35,12 @@ pub(crate) struct Runner {
 static LUA54_FOUND: LazyLock<Result<Found, String>> = LazyLock::new(|| find("lua54"));
 static LUA54_METERED: Runner = Runner { name: "lua54", found: &LUA54_FOUND, metered: None };
 /// Lua 5.4 of PUC-Rio.
-pub(crate) static LUA54: Runner = Runner { metered: Some(&LUA54_METERED), ..LUA54_METERED };
+pub(crate) static LUA54: Runner = Runner { name: "lua54", found: &LUA54_FOUND, metered: Some(&LUA54_METERED) };
+
+static LUAU_FOUND: LazyLock<Result<Found, String>> = LazyLock::new(|| find("luau"));
+static LUAU_METERED: Runner = Runner { name: "luau", found: &LUAU_FOUND, metered: None };
+/// Luau of Roblox, with its compiler to machine code.
+pub(crate) static LUAU: Runner = Runner { name: "luau", found: &LUAU_FOUND, metered: Some(&LUAU_METERED) };
 
 impl Host for Runner {
     fn name(&self) -> &'static str {
