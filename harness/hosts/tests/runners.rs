@@ -82,10 +82,7 @@ fn a_runner_that_is_killed_is_an_error_of_its_instance_only_and_none_is_left() {
 fn a_loop_that_no_meter_sees_ends_at_the_time_limit() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     for host in runners() {
-        // In one call of a function that is not Lua's.
-        let endless = script("string.find(string.rep('a', 500), string.rep('.-', 20) .. 'b')");
-        let metered = host.metered().expect("a runner can meter");
-        let mut instance = metered.compile(&endless).unwrap().instantiate(b"").unwrap();
+        let mut instance = host.compile(&script("while true do end")).unwrap().instantiate(b"").unwrap();
         let begin = Instant::now();
         let error = instance.request(&mut Exchange::default()).unwrap_err().to_string();
         assert!(error.contains("endless loop") && error.contains("--skip"), "{error}");
