@@ -40,6 +40,7 @@ mod wasmi;
 #[cfg(feature = "wasmtime")]
 mod wasmtime;
 
+#[cfg(feature = "wasm")]
 pub use abi::{HOST_FUNCTIONS, HostFunction};
 pub use error::{HostError, Said};
 pub use exchange::{Exchange, LocalResponse, Trailers};

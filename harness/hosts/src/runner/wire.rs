@@ -1,6 +1,6 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Exchange, Headers, LocalResponse, Observation};
+use crate::{Exchange, Headers, LocalResponse, Observation, Trailers};
 
 /// Bytes as text, each byte the character of that number: any bytes pass, and what is text stays readable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub(super) struct WireExchange {
     response: Fields,
     request_body: Text,
     response_body: Text,
+    trailers: Option<(Fields, Fields)>,
     local_response: Option<WireResponse>,
     observation: Option<Box<Observation>>,
 }
@@ -66,6 +67,7 @@ impl From<&Exchange> for WireExchange {
             response: fields(&exchange.response),
             request_body: exchange.request_body.as_slice().into(),
             response_body: exchange.response_body.as_slice().into(),
+            trailers: exchange.trailers.as_deref().map(|both| (fields(&both.request), fields(&both.response))),
             local_response: exchange.local_response.as_deref().map(answer),
             observation: exchange.observation.clone(),
         }
@@ -83,6 +85,9 @@ impl WireExchange {
         exchange.response.copy_from(&headers(&self.response));
         exchange.request_body = self.request_body.0;
         exchange.response_body = self.response_body.0;
+        exchange.trailers = self
+            .trailers
+            .map(|(request, response)| Box::new(Trailers { request: headers(&request), response: headers(&response) }));
         exchange.local_response = self.local_response.map(answer);
         exchange.observation = self.observation;
     }
@@ -101,6 +106,7 @@ mod tests {
         exchange.response.add("x\n\"\u{1f600}", "y");
         exchange.request_body = every_byte.clone();
         exchange.response_body = every_byte.into_iter().rev().collect();
+        exchange.trailers = Some(Box::new(Trailers { request: exchange.request.clone(), ..Trailers::default() }));
         exchange.local_response =
             Some(Box::new(LocalResponse { status: 418, headers: exchange.request.clone(), body: b"tea".to_vec() }));
         exchange.observe();
