@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     match serve::<Lua54>(&version()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}; only tollgate can speak to this program");
+            eprintln!("error: {error}; if tollgate started this, build both again from the same sources");
             ExitCode::FAILURE
         }
     }

@@ -1,5 +1,7 @@
 //! The runner of host `luau`: Luau, with its compiler to machine code. `tollgate` starts it; alone it only says so.
 
+mod count;
+
 use std::cell::Cell;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -8,7 +10,7 @@ use std::rc::Rc;
 use mlua::chunk::Compiler;
 use mlua::ffi::{LUA_GLOBALSINDEX, lua_setsafeenv, luau_version};
 use mlua::{Function, Lua, LuaOptions, StdLib, Table, VmState};
-use tollgate_hosts::lua::{Context, Dialect, MEMORY_BYTES, OVERTIME, Opened, functions};
+use tollgate_hosts::lua::{Context, Counter, Dialect, MEMORY_BYTES, OVERTIME, Opened, functions, host_chunk};
 use tollgate_hosts::runner::serve;
 
 /// Turns of loops and calls that one stage may make: about a second.
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
     match serve::<Luau>(luau_version().unwrap_or("unknown")) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}; only tollgate can speak to this program");
+            eprintln!("error: {error}; if tollgate started this, build both again from the same sources");
             ExitCode::FAILURE
         }
     }
@@ -41,7 +43,7 @@ impl Dialect for Luau {
         lua.set_memory_limit(MEMORY_BYTES)?;
         lua.set_compiler(Compiler::new().set_optimization_level(1).set_debug_level(1));
         let loadstring: Function = lua.globals().get("loadstring")?;
-        let bind = lua.load(BIND).set_name("=bind").call((functions(&lua, context)?, loadstring))?;
+        let bind = lua.load(BIND).set_name(host_chunk("bind")).call((functions(&lua, context)?, loadstring))?;
         Ok(Opened { bind, lua, pointed_to: Box::new(Rc::clone(context)) })
     }
 
@@ -54,6 +56,7 @@ impl Dialect for Luau {
     }
 
     fn meter(lua: &Lua) -> mlua::Result<()> {
+        count::stop(lua)?;
         let steps = Cell::new(0);
         lua.set_interrupt(move |_| {
             steps.set(steps.get() + 1);
@@ -63,5 +66,10 @@ impl Dialect for Luau {
             Ok(VmState::Continue)
         });
         Ok(())
+    }
+
+    fn count(lua: &Lua, counter: &Counter) -> mlua::Result<()> {
+        Self::meter(lua)?;
+        count::start(lua, counter)
     }
 }
