@@ -19,6 +19,7 @@ fn wrong_names_exit_2_and_name_the_nearest() {
         (&["run", "--time", "ages"], "quick"),
         (&["summary", "none.json"], "check the path"),
         (&["run", "--plugin", "native", "--skip", "native"], "nothing is left"),
+        (&["run", "--soak", "60s", "--only", "live"], "nothing to soak"),
     ] {
         let output = run(args);
         assert_eq!(status(&output), 2, "{args:?}: {}", stderr(&output));

@@ -17,8 +17,8 @@ pub struct Repeated {
     pub digest: u64,
     /// What each request counted, and the spread of what they did not count alike.
     pub counters: Counters,
-    /// What the plugin itself did not do alike in each request, in words. Its fuel may differ, and the calls of WASI that
-    /// its language makes.
+    /// What the plugin itself did not do alike in each request, in words. Its fuel and instructions may differ, and the
+    /// calls of WASI that its language makes.
     pub difference: Option<String>,
 }
 

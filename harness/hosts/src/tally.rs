@@ -56,10 +56,13 @@ impl Tally {
         }
     }
 
-    /// What the plugin itself did not do alike in each request, in words: not its fuel, for it may collect garbage, and
-    /// not the calls of WASI, which are its language's.
+    /// What the plugin itself did not do alike in each request, in words: not its fuel and instructions, for it may collect
+    /// garbage or tidy up, and not the calls of WASI, which are its language's.
     pub(crate) fn difference(&self) -> Option<String> {
-        let mut figures = self.figures.iter().filter(|(name, _)| *name != FUEL && !is_wasi(name));
+        let mut figures = self
+            .figures
+            .iter()
+            .filter(|(name, _)| ![FUEL, LUA_INSTRUCTIONS].contains(&name.as_str()) && !is_wasi(name));
         figures.find_map(|(name, figure)| {
             let request = figure.changed_in?;
             let Spread { least, most, .. } = figure.spread;

@@ -84,7 +84,7 @@ fn repeating_tells_what_is_the_same_and_what_differs() {
     for host in hosts_for(PluginKind::Lua) {
         let twice = [(); 2].map(|()| repeat(host, &sometimes, headers, 20, &mut || ()).unwrap());
         assert_eq!(twice[0], twice[1], "it does the same in its n-th request all the same");
-        assert!(twice[0].counters.varying.contains_key("lua_instructions"), "{twice:?}");
+        assert!(twice[0].counters.varying.contains_key("bytes_out"), "{twice:?}");
         let difference = twice[0].difference.as_deref().unwrap();
         assert!(difference.contains("request 7"), "{difference}");
         let other = repeat(host, &sometimes, headers, 21, &mut || ()).unwrap();
@@ -109,7 +109,8 @@ fn lua_instructions_are_those_of_the_script() {
         observed(instance(host, &script).as_mut(), &mut exchange).lua_instructions
     };
     let looping = |times: u64| format!("function envoy_on_request(handle)\n  for _ = 1, {times} do end\nend\n");
-    for host in hosts_for(PluginKind::Lua) {
+    // Luau has no hook that could count.
+    for host in hosts_for(PluginKind::Lua).filter(|host| host.name() != "luau") {
         let [ten, twenty, million] = [10, 20, 1_000_000].map(|times| counted(host, &looping(times)));
         let (ten, twenty) = (ten.unwrap(), twenty.unwrap());
         // A turn of an empty loop is one instruction in every Lua.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Exact figures of one request, counted in a pass of its own and never while timing.
 ///
-/// A figure is that of every request of a warm instance. One that requests do not share is not here but in
+/// A figure is that of every request of a warm instance that was observed. One that they do not share is not here but in
 /// [`Counters::varying`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -58,6 +58,15 @@ fn a_leak_of_a_few_pages_is_never_called_none() {
     }
 }
 
+#[test]
+fn a_million_samples_are_judged_at_once() {
+    let sample = |requests: u64| MemorySample { requests, least_bytes: requests * 16 };
+    let soak = Soak { samples: (0..1_000_000).map(sample).collect(), ..soak(1, |_| 1) };
+    let begin = std::time::Instant::now();
+    assert_eq!(judge(&soak).bytes_per_request, Some(16.0));
+    assert!(begin.elapsed().as_secs() < 10, "{:?}", begin.elapsed());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 

@@ -21,6 +21,11 @@ use crate::{interrupt, plan};
 pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
     interrupt::install()?;
     let selection = select(&options.selectors, unasked(options.time))?;
+    if options.soak.is_some() && soaked(&selection).is_empty() {
+        return Err(status::usage(
+            "there is nothing to soak: memory is watched in process, and not a native plugin's; change --only or --plugin",
+        ));
+    }
     let schedule = Schedule::of(options.time.into());
     let seed = options.seed.unwrap_or_else(clock_seed);
     fs::create_dir_all(&options.out)
