@@ -56,6 +56,57 @@ fn broken_plugins_are_rows_and_the_others_are_measured() {
     native_was_measured(&record, Mode::Live);
 }
 
+#[test]
+fn bombs_are_rows_in_time_and_the_others_are_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    // A string that doubles, tables for ever, a recursion, a loop; a compiler that does not come to an end; a loop in
+    // which each step fills a gibibyte, so that fuel says little about time.
+    let lua = |body: &str| format!("function envoy_on_request(handle) {body} end").into_bytes();
+    let wasm = |memory: &str, body: &str| {
+        let module = format!(
+            r#"(module (memory (export "memory") {memory}) (func (export "proxy_abi_version_0_2_1"))
+            (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+            (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) {body} (i32.const 0)))"#
+        );
+        wat::parse_str(&module).unwrap()
+    };
+    let branches = format!("(block $out {})", "(br_if $out (local.get 0))".repeat(200_000));
+    let fill = "(loop $more (memory.fill (i32.const 0) (i32.const 7) (i32.const 0x3fff0000)) (br $more))";
+    let bombs = [
+        ("string.lua", lua("local s = 'x' while true do s = s .. s end")),
+        ("repeated.lua", lua("local kept = {} while true do kept[#kept + 1] = ('x'):rep(2^28) .. #kept end")),
+        ("tables.lua", lua("local t = {} for i = 1, 1e9 do t[i] = {i} end")),
+        ("deep.lua", lua("local function f(x) return 1 + f(x) end f(1)")),
+        ("loop.lua", lua("while true do end")),
+        ("compiler.wasm", wasm("1", &branches)),
+        ("fill.wasm", wasm("16384", fill)),
+    ];
+    let paths: Vec<_> = bombs.iter().map(|(name, _)| folder.path().join(name)).collect();
+    for ((_, bytes), path) in bombs.iter().zip(&paths) {
+        std::fs::write(path, bytes).unwrap();
+    }
+    // One after the other: how long each takes is what is limited.
+    for (path, (name, _)) in paths.iter().zip(&bombs) {
+        let begin = Instant::now();
+        let path = path.to_str().unwrap();
+        let out = folder.path().join("out");
+        let (status, record, stderr) = short_run(&out, &["--only", "in-process", "--plugin", path]);
+        assert_eq!(status, 5, "{name}: {stderr}");
+        let plugin = name.split('.').next().unwrap();
+        assert!(
+            failed(&record).iter().all(|failed| failed.starts_with(&format!("{plugin} "))),
+            "{:?}",
+            failed(&record)
+        );
+        assert!(!failed(&record).is_empty(), "{name} has no row");
+        native_was_measured(&record, Mode::InProcess);
+        // Twice the limit of an arm, and the run of the other beside it.
+        assert!(begin.elapsed() < Duration::from_secs(2 * 20 + 20), "{name} took {:?}", begin.elapsed());
+        let message = &record.cells.iter().find_map(|cell| cell.error.as_ref()).unwrap().message;
+        println!("{name} {:?}: {message}", begin.elapsed());
+    }
+}
+
 /// A script that is the workload's own, with `instead` put in front of it.
 fn changed_lua(folder: &Path, name: &str, instead: &str) -> String {
     let lua = tollgate_fixtures::plugin("lua").unwrap();

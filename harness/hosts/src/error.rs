@@ -107,7 +107,7 @@ impl std::fmt::Display for Said {
 
 /// Text in which a plugin had a say (names of its imports, what it logged), on one line and of a length that can be
 /// read: nothing in it may move a terminal's cursor.
-struct OneLine<'a>(&'a str);
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
 
 /// Characters that are shown of its beginning and of its end, where it says what to do.
 const SHOWN: (usize, usize) = (600, 300);

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 const LINES: usize = 16;
 /// Bytes kept of a line.
 const LINE_BYTES: usize = 400;
+/// Bytes looked at of a message: a plugin may log its whole memory over and over.
+const MESSAGE_BYTES: usize = 64 * 1024;
 
 /// The last lines that a plugin logged, or wrote to its stdout and stderr. The host shows them when the plugin fails.
 #[derive(Debug, Default)]
@@ -30,6 +32,7 @@ impl Log {
 
     /// Adds a message, one line or several.
     pub(crate) fn push(&mut self, message: &[u8]) {
+        let message = &message[message.len().saturating_sub(MESSAGE_BYTES)..];
         for line in message.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
             let kept = &line[..line.len().min(LINE_BYTES)];
             if self.lines.len() == LINES {

@@ -1,7 +1,9 @@
 mod api;
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use api::{API, FfiContext};
 use mlua::{HookTriggers, LightUserData, Lua, LuaOptions, StdLib, Table, VmState};
@@ -30,6 +32,7 @@ impl LuaJit {
 /// Instructions of one stage, in steps of the hook: some seconds of the interpreter.
 const METER_STEP: u32 = 100_000;
 const METER_STEPS: u32 = 3_000;
+const METER_TIME: Duration = Duration::from_secs(8);
 const BIND: &str = include_str!("luajit/bind.lua");
 
 impl Host for LuaJit {
@@ -81,6 +84,10 @@ impl Dialect for LuaJit {
         // SAFETY: the FFI can do anything, so only `bind.lua` gets it, which is ours; the prelude takes it away before
         // the script runs, and without `package` and `debug` the script has no way back to it.
         let lua = unsafe { Lua::unsafe_new_with(libraries, LuaOptions::default()) };
+        if metered {
+            // An error that the script gets. Without a limit, running out of memory ends the process.
+            lua.set_memory_limit(lua::MEMORY_BYTES)?;
+        }
         let globals = lua.globals();
         let (ffi, jit): (Table, Table) = (globals.get("ffi")?, globals.get("jit")?);
         let context = Box::new(FfiContext::new(Rc::clone(context)));
@@ -91,13 +98,17 @@ impl Dialect for LuaJit {
     }
 
     fn meter(lua: &Lua) -> mlua::Result<()> {
-        let steps = std::cell::Cell::new(0);
-        lua.set_hook(HookTriggers::new().every_nth_instruction(METER_STEP), move |_, _| {
+        let (steps, begin) = (Cell::new(0), Instant::now());
+        lua.set_hook(HookTriggers::new().every_nth_instruction(METER_STEP), move |lua, _| {
             steps.set(steps.get() + 1);
-            if steps.get() > METER_STEPS {
-                return Err(mlua::Error::runtime(lua::OVERTIME));
+            // Functions of a library count as nothing, however long they take, so time is looked at, too.
+            if steps.get() <= METER_STEPS && begin.elapsed() < METER_TIME {
+                return Ok(VmState::Continue);
             }
-            Ok(VmState::Continue)
+            // A script may catch the error and go on: from here on, each instruction raises it again.
+            let out_of_time = || mlua::Error::runtime(lua::OVERTIME);
+            lua.set_hook(HookTriggers::new().every_nth_instruction(1), move |_, _| Err(out_of_time()))?;
+            Err(out_of_time())
         })
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tollgate_fixtures::{Plugin, Workload};
 use tollgate_record::{CellId, Collector, Failure, Memory, Series};
 
+use crate::error::OneLine;
 use crate::host::time;
 use crate::modules::{Compiled, Modules};
 use crate::verify::{check, observed_request};
@@ -301,7 +302,8 @@ fn see_the_work(exchange: &Exchange, seen: u64, expected: Option<u64>, requests:
     }
     if !exchange.is_as_new() {
         let Exchange { request, .. } = exchange;
-        let message = format!("a timed request left other headers than it found: {request:?}");
+        let left = format!("{request:?}");
+        let message = format!("a timed request left other headers than it found: {}", OneLine(&left));
         return Err(Failure::plugin(STAGE, message));
     }
     Ok(())

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use tollgate_fixtures::{Operation, Plugin, Workload};
 use tollgate_record::{Counters, Failure};
 
+use crate::error::OneLine;
 use crate::modules::Modules;
 use crate::tally::Tally;
 use crate::{Action, Exchange, Host, HostError, Instance, Observation};
@@ -121,7 +122,7 @@ pub(crate) fn check(seen: &Seen, expected: &[Operation], workload: &Workload, nu
     let wrong = |what: String| {
         let Workload { name, .. } = workload;
         let advice = format!("change the plugin so that it does exactly what workload `{name}` asks");
-        Err(Failure::plugin(STAGE, format!("request {}: {what}; {advice}", number + 1)))
+        Err(Failure::plugin(STAGE, format!("request {}: {}; {advice}", number + 1, OneLine(&what))))
     };
     let trace = &seen.observation.trace;
     for (index, want) in expected.iter().enumerate() {

@@ -85,6 +85,8 @@ impl Runtime {
         let mut config = code.config();
         // Names of frames help nobody who has no sources, and taking them makes a trap slow.
         config.wasm_backtrace_max_frames(None).consume_fuel(metered);
+        // Pointers of the ABI have 32 bits.
+        config.wasm_memory64(false);
         let engine = Engine::new(&config).expect("the configuration is fixed, and tests run with it");
         let mut linker = Linker::new(&engine);
         bind_all(&mut linker).expect("each import is bound once");

@@ -72,6 +72,7 @@ const CASES: &[Case] = &[
     (Request, "proxy_get_property", "65535 2 0 4", INVALID_MEMORY, ""),
     (Request, "proxy_get_property", "141 11 65533 4", INVALID_MEMORY, ""),
     (Request, "proxy_get_property", "141 11 0 65533", INVALID_MEMORY, ""),
+    (Configure, "proxy_set_property", "100 4 104 5", NOT_FOUND, ""),
     (Request, "proxy_set_property", "65535 2 104 5", INVALID_MEMORY, ""),
     (Request, "proxy_set_property", "100 4 65535 5", INVALID_MEMORY, ""),
     (
@@ -430,7 +431,6 @@ const NEVER_REFUSE: &[&str] = &[
     "proxy_get_log_level",
     "proxy_get_current_time_nanoseconds",
     "proxy_set_tick_period_milliseconds",
-    "proxy_set_property",
     "proxy_get_status",
     "proxy_register_shared_queue",
     "proxy_get_configuration",

@@ -220,3 +220,31 @@ fn an_error_leaves_the_exchange_with_its_owner_and_the_script_alive() {
         assert_eq!(instance.request(&mut exchange), Ok(Action::Continue));
     }
 }
+
+#[test]
+fn bombs_end_with_an_error() {
+    let bombs = [
+        ("while true do end", "time"),
+        ("local function f(x) return 1 + f(x) end f(1)", "stack overflow"),
+        ("local s = 'x' while true do s = s .. s end", "memory"),
+        ("return ('x'):rep(2^30) .. 'y'", "memory"),
+        ("local kept = {} while true do kept[#kept + 1] = ('x'):rep(2^26) .. #kept end", "memory"),
+        ("local t = {} for i = 1, 1e9 do t[i] = i end", "memory"),
+        ("while true do handle:headers():add('a', ('x'):rep(2^20)) end", "full"),
+        ("while true do pcall(error, ('x'):rep(2^10)) end", "time"),
+        ("local function f() pcall(f) end f() while true do end", "time"),
+        // It catches what is to stop it.
+        ("while true do pcall(function() while true do end end) end", "time"),
+    ];
+    for (body, expected) in bombs {
+        let source = format!("function envoy_on_request(handle)\n{body}\nend");
+        let metered = host("luajit").unwrap().metered().unwrap();
+        let mut instance = metered.compile(&script(&source)).unwrap().instantiate(b"").unwrap();
+        let mut exchange = exchange();
+        let begin = std::time::Instant::now();
+        let error = instance.request(&mut exchange).unwrap_err().to_string();
+        assert!(error.contains(expected), "{body}: {error}");
+        assert!(begin.elapsed().as_secs() < 20, "{body}: {:?}", begin.elapsed());
+        assert!(exchange.request.size_bytes() <= 64 << 20, "{body}");
+    }
+}

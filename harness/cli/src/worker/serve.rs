@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tollgate_fixtures::{Plugin, Workload};
 use tollgate_gateways::{Measured, Options};
 use tollgate_hosts::{Bench, Host};
@@ -18,8 +19,15 @@ use crate::select::Arm;
 /// How often a sign of life is given while rounds run.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
+/// What a worker and its gateway may have of memory, in bytes. Guests in Wasm have their own limit; this is for a script
+/// that takes all it can get, which is told that there is no more, or ends this process and not another.
+const LIMIT_BYTES: u64 = 4 << 30;
+
 /// Does the one job that comes on stdin.
 pub(crate) fn serve() -> anyhow::Result<()> {
+    let limit = Rlimit { current: Some(LIMIT_BYTES), maximum: Some(LIMIT_BYTES) };
+    // Refused where somebody has set a lower one, which is as good.
+    let _ = setrlimit(Resource::Data, limit);
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).context("cannot read the job")?;
     let job = serde_json::from_str(&line).context("cannot understand the job: `worker` is for tollgate itself")?;

@@ -167,15 +167,14 @@ impl State {
     #[inline]
     fn trace(&mut self, bytes_out: usize, operation: impl FnOnce() -> Operation) {
         if let Some(observation) = self.observation() {
-            observation.counters.bytes_out += bytes_out as u64;
-            observation.trace.push(operation());
+            observation.operation(bytes_out, operation);
         }
     }
 
     /// Writes down a call that reads or changes the exchange otherwise, while observed.
     pub(crate) fn trace_call(&mut self, name: &str) {
         if let Some(observation) = self.observation() {
-            observation.trace.push(Operation::Call { name: name.to_owned() });
+            observation.operation(0, || Operation::Call { name: name.to_owned() });
         }
     }
 

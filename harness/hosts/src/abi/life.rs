@@ -127,6 +127,9 @@ impl<V: Vm> Life<V> {
         }
         let state = self.vm.state();
         (state.phase, state.pending_done) = (Phase::Start, false);
+        if !state.properties.is_empty() {
+            state.properties.clear();
+        }
         self.deliver()?;
         Ok(action)
     }

@@ -5,6 +5,8 @@ use super::guest::{bytes, put_u32, put_u64};
 use super::status::{Outcome, Status};
 
 const LIMIT_METRICS: usize = 10_000;
+/// Names of all of them, in bytes.
+const LIMIT_NAMES: usize = 16 * 1024 * 1024;
 const COUNTER: u32 = 0;
 const GAUGE: u32 = 1;
 const HISTOGRAM: u32 = 2;
@@ -14,6 +16,7 @@ const HISTOGRAM: u32 = 2;
 pub(crate) struct Metrics {
     ids: HashMap<Vec<u8>, u32>,
     values: Vec<u64>,
+    name_bytes: usize,
 }
 
 impl Metrics {
@@ -24,9 +27,10 @@ impl Metrics {
         if let Some(id) = self.ids.get(name) {
             return if id & 3 == kind { Ok(*id) } else { Err(Status::BadArgument) };
         }
-        if self.values.len() >= LIMIT_METRICS {
+        if self.values.len() >= LIMIT_METRICS || self.name_bytes + name.len() > LIMIT_NAMES {
             return Err(Status::InternalFailure);
         }
+        self.name_bytes += name.len();
         let id = (self.values.len() as u32) << 2 | kind;
         self.values.push(0);
         self.ids.insert(name.to_owned(), id);

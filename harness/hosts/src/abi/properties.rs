@@ -5,8 +5,8 @@ use super::{Guest, Phase, State, Version};
 /// The root id that every plugin is configured with, here and in the gateways: C++ and AssemblyScript SDKs look up
 /// the factory that was registered under it.
 const ROOT_ID: &[u8] = b"";
-/// Properties and their paths that a guest may set, in bytes each and in number.
-const LIMIT_BYTES: usize = 1024 * 1024;
+/// Properties that a guest may set: bytes of all of them with their paths, and how many.
+const LIMIT_BYTES: usize = 16 * 1024 * 1024;
 const LIMIT_PROPERTIES: usize = 1024;
 
 /// `proxy_get_property`.
@@ -29,7 +29,7 @@ pub(crate) fn proxy_get_property<G: Guest>(
     give_bytes(guest, &value, (value_at, size_at))
 }
 
-/// `proxy_set_property`.
+/// `proxy_set_property`: until the stream is over. Like in Envoy, there is nothing to set it on while there is none.
 pub(crate) fn proxy_set_property<G: Guest>(
     guest: &mut G,
     path: u32,
@@ -40,7 +40,11 @@ pub(crate) fn proxy_set_property<G: Guest>(
     let (memory, state) = guest.parts();
     let (path, value) = (bytes(memory, path, path_size)?, bytes(memory, value, value_size)?);
     let path = path.strip_suffix(b"\0").unwrap_or(path);
-    if path.len() + value.len() > LIMIT_BYTES || state.properties.len() >= LIMIT_PROPERTIES {
+    if state.phase == Phase::Start {
+        return Err(Status::NotFound.into());
+    }
+    let bytes: usize = state.properties.iter().map(|(path, value)| path.len() + value.len()).sum();
+    if bytes + path.len() + value.len() > LIMIT_BYTES || state.properties.len() >= LIMIT_PROPERTIES {
         return Err(Status::BadArgument.into());
     }
     state.properties.insert(path.to_owned(), value.to_owned());

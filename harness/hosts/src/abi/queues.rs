@@ -4,10 +4,12 @@ use super::Guest;
 use super::guest::{bytes, give_bytes, put_u32};
 use super::status::{Outcome, Status};
 
-/// Queues, and bytes waiting in all of them, that an instance may have.
+/// Queues, and bytes in their names and waiting in all of them, that an instance may have.
 const LIMIT_QUEUES: usize = 1024;
 const LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
+/// What an item takes beside its bytes: empty ones must not be free.
+const ITEM_BYTES: usize = 64;
 /// Items that a guest is still to be told of; more come without a word.
 const LIMIT_READY: usize = 1024;
 
@@ -43,9 +45,10 @@ impl Queues {
         if let Some(id) = self.ids.get(name) {
             return Ok(*id);
         }
-        if self.queues.len() >= LIMIT_QUEUES {
+        if self.queues.len() >= LIMIT_QUEUES || self.bytes + name.len() > LIMIT_BYTES {
             return Err(Status::InternalFailure);
         }
+        self.bytes += name.len();
         self.queues.push(VecDeque::new());
         let id = self.queues.len() as u32;
         self.ids.insert(name.to_owned(), id);
@@ -89,11 +92,14 @@ pub(crate) fn proxy_resolve_shared_queue<G: Guest>(
 pub(crate) fn proxy_enqueue_shared_queue<G: Guest>(guest: &mut G, id: u32, data: u32, size: u32) -> Outcome<G::Trap> {
     let (memory, state) = guest.parts();
     let data = bytes(memory, data, size)?;
-    if state.queues.bytes + data.len() > LIMIT_BYTES {
+    let taken = data.len() + ITEM_BYTES;
+    let bytes = state.queues.bytes;
+    let queue = state.queues.queue(id)?;
+    if bytes + taken > LIMIT_BYTES {
         return Err(Status::InternalFailure.into());
     }
-    state.queues.queue(id)?.push_back(data.to_owned());
-    state.queues.bytes += data.len();
+    queue.push_back(data.to_owned());
+    state.queues.bytes += taken;
     if state.queues.ready.len() < LIMIT_READY {
         state.queues.ready.push_back(id);
     }
@@ -110,6 +116,6 @@ pub(crate) fn proxy_dequeue_shared_queue<G: Guest>(
 ) -> Outcome<G::Trap> {
     let queues = &mut guest.state().queues;
     let data = queues.queue(id)?.pop_front().ok_or(Status::Empty)?;
-    queues.bytes -= data.len();
+    queues.bytes -= data.len() + ITEM_BYTES;
     give_bytes(guest, &data, (data_at, size_at))
 }

@@ -7,6 +7,9 @@ use super::status::{Outcome, Status};
 /// Bytes that all keys and values of an instance may hold.
 const LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
+/// What an entry takes beside its bytes: empty ones must not be free.
+const ENTRY_BYTES: usize = 128;
+
 /// Data under keys, each with a number that changes whenever it is set, to compare and swap by.
 #[derive(Debug, Default)]
 pub(crate) struct SharedData {
@@ -22,8 +25,8 @@ impl SharedData {
         if cas != 0 && old.is_none_or(|(_, current)| *current != cas) {
             return Err(Status::CasMismatch);
         }
-        let freed = old.map_or(0, |(value, _)| key.len() + value.len());
-        let bytes = self.bytes - freed + key.len() + value.len();
+        let freed = old.map_or(0, |(value, _)| ENTRY_BYTES + key.len() + value.len());
+        let bytes = self.bytes - freed + ENTRY_BYTES + key.len() + value.len();
         if bytes > LIMIT_BYTES {
             return Err(Status::BadArgument);
         }
@@ -80,6 +83,6 @@ mod tests {
         assert_eq!(data.set(b"k", b"three", first), Err(Status::CasMismatch));
         assert_eq!(data.values[&b"k"[..]].0, b"two");
         data.set(b"k", b"four", 0).unwrap();
-        assert_eq!(data.bytes, 5);
+        assert_eq!(data.bytes, ENTRY_BYTES + 5);
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct State {
     pub(crate) plugin_name: String,
     pub(crate) plugin_config: Vec<u8>,
     pub(crate) log: Log,
-    /// Properties that the guest set, by path.
+    /// Properties that the guest set on the stream at hand, by path.
     pub(crate) properties: HashMap<Vec<u8>, Vec<u8>>,
     pub(crate) shared_data: SharedData,
     pub(crate) queues: Queues,

@@ -30,6 +30,9 @@ pub(crate) fn proxy_send_local_response<G: Guest>(
         return Err(Status::BadArgument.into());
     }
     state.count_out(details.len() + body.len() + fields.len());
+    if body.len() > super::buffers::LIMIT_BYTES {
+        return Err(Status::BadArgument.into());
+    }
     let response = || Box::new(LocalResponse { status, headers, body: body.to_owned() });
     state.exchange.local_response.get_or_insert_with(response);
     state.trace_call("proxy_send_local_response");

@@ -57,8 +57,7 @@ fn trace(exchange: &mut Exchange, name: &str, bytes_out: usize, operation: impl 
     #[inline(never)]
     fn write_down(observation: &mut Observation, name: &str, bytes_out: usize, operation: impl FnOnce() -> Operation) {
         observation.call(name);
-        observation.counters.bytes_out += bytes_out as u64;
-        observation.trace.push(operation());
+        observation.operation(bytes_out, operation);
     }
     if let Some(observation) = &mut exchange.observation {
         write_down(observation, name, bytes_out, operation);
