@@ -59,8 +59,8 @@ fn broken_plugins_are_rows_and_the_others_are_measured() {
 #[test]
 fn bombs_are_rows_in_time_and_the_others_are_measured() {
     let folder = tempfile::tempdir().unwrap();
-    // A string that doubles, tables for ever, a recursion, a loop; a compiler that does not come to an end; a loop in
-    // which each step fills a gibibyte, so that fuel says little about time.
+    // Strings and tables for ever, a recursion, one call of a library that takes years; a module on which the compiler
+    // takes minutes; a loop in which each step fills a gibibyte.
     let lua = |body: &str| format!("function envoy_on_request(handle) {body} end").into_bytes();
     let wasm = |memory: &str, body: &str| {
         let module = format!(
@@ -73,11 +73,10 @@ fn bombs_are_rows_in_time_and_the_others_are_measured() {
     let branches = format!("(block $out {})", "(br_if $out (local.get 0))".repeat(200_000));
     let fill = "(loop $more (memory.fill (i32.const 0) (i32.const 7) (i32.const 0x3fff0000)) (br $more))";
     let bombs = [
-        ("string.lua", lua("local s = 'x' while true do s = s .. s end")),
         ("repeated.lua", lua("local kept = {} while true do kept[#kept + 1] = ('x'):rep(2^28) .. #kept end")),
         ("tables.lua", lua("local t = {} for i = 1, 1e9 do t[i] = {i} end")),
         ("deep.lua", lua("local function f(x) return 1 + f(x) end f(1)")),
-        ("loop.lua", lua("while true do end")),
+        ("pattern.lua", lua("(('a'):rep(60)):find(('a?'):rep(60) .. ('a'):rep(60) .. 'b')")),
         ("compiler.wasm", wasm("1", &branches)),
         ("fill.wasm", wasm("16384", fill)),
     ];
@@ -102,8 +101,7 @@ fn bombs_are_rows_in_time_and_the_others_are_measured() {
         native_was_measured(&record, Mode::InProcess);
         // Twice the limit of an arm, and the run of the other beside it.
         assert!(begin.elapsed() < Duration::from_secs(2 * 20 + 20), "{name} took {:?}", begin.elapsed());
-        let message = &record.cells.iter().find_map(|cell| cell.error.as_ref()).unwrap().message;
-        println!("{name} {:?}: {message}", begin.elapsed());
+        println!("{name}: {:?}", begin.elapsed());
     }
 }
 
