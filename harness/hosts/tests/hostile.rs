@@ -97,7 +97,7 @@ fn failures(body: impl Fn(&str) -> String, check: impl Fn(&str, &HostError)) {
             };
             let stage = if *at_start { "instantiate" } else { "request" };
             assert_eq!(error.stage(), stage, "{name} on {}: {error}", host.name());
-            let by_name = *name == "" || *name == "proxy_on_memory_allocate" || error.to_string().contains(name);
+            let by_name = name.is_empty() || *name == "proxy_on_memory_allocate" || error.to_string().contains(name);
             assert!(by_name, "{name} on {}: {error}", host.name());
             check(name, &error);
             assert!(begin.elapsed() < Duration::from_secs(20), "{name} on {}: {:?}", host.name(), begin.elapsed());
