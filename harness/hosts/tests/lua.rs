@@ -182,6 +182,7 @@ fn a_script_reaches_nothing_outside() {
             "require",
             "dofile",
             "loadfile",
+            "warn",
             "os.execute",
             "os.exit",
             "os.getenv",
@@ -199,6 +200,26 @@ fn a_script_reaches_nothing_outside() {
         );
         must_run(host, "assert(getmetatable(handle) == false and getmetatable(handle:headers()) == false)");
         assert!(instance(host, "\u{1b}LJ\u{2}").is_err());
+    }
+}
+
+#[test]
+fn a_finalizer_may_use_the_handle_whenever_it_runs() {
+    for host in lua_hosts() {
+        // Where tables have finalizers: in the middle of the handle's own functions, whose strings are garbage soon.
+        must_run(
+            host,
+            r#"
+            local headers, function_of = handle:headers(), {}
+            function function_of.__gc() headers:replace("accept", "from a finalizer") end
+            for i = 1, 20000 do
+                setmetatable({}, function_of)
+                headers:replace("x-key", "value " .. i)
+                assert(headers:get("x-key") == "value " .. i)
+                headers:getAtIndex("accept", 0)
+            end
+            "#,
+        );
     }
 }
 

@@ -12,12 +12,14 @@ use mlua::{Function, LightUserData, Lua, LuaString, MultiValue, Table};
 use super::{Context, time_ms};
 
 /// What `bind` of the prelude returns, for a Lua without FFI. What runs in a script's hot loops is a C function that
-/// takes strings from Lua's stack and back; mlua's own conversions would take as long as all the rest. The context
-/// must live until the state is closed.
+/// takes strings from Lua's stack and back; mlua's own conversions would take as long as all the rest.
 ///
 /// # Errors
 /// Lua's own, when memory runs out.
-pub fn functions(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Table> {
+///
+/// # Safety
+/// The context must live until the state is closed: it belongs into [`super::Opened::pointed_to`].
+pub unsafe fn functions(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Table> {
     let table = lua.create_table()?;
     let at = LightUserData(Rc::as_ptr(context).cast_mut().cast());
     let header_methods = lua.create_function(move |lua, map: i32| {

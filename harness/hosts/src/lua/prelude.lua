@@ -210,7 +210,7 @@ local globals = _G
 local os_date, os_time, os_clock, os_difftime = os.date, os.time, os.clock, os.difftime
 globals.os = { date = os_date, time = os_time, clock = os_clock, difftime = os_difftime }
 globals.ffi, globals.jit, globals.debug, globals.io, globals.package, globals.require = nil, nil, nil, nil, nil, nil
-globals.dofile, globals.loadfile = nil, nil
+globals.dofile, globals.loadfile, globals.warn = nil, nil, nil
 string.dump = nil
 -- Envoy's Lua is 5.1: what later ones have moved is where its scripts look for it.
 globals.unpack = globals.unpack or table.unpack

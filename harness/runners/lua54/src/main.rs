@@ -46,7 +46,8 @@ impl Dialect for Lua54 {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS | StdLib::COROUTINE;
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
         lua.set_memory_limit(MEMORY_BYTES)?;
-        let table = functions(&lua, context)?;
+        // SAFETY: the context goes into `pointed_to`.
+        let table = unsafe { functions(&lua, context)? };
         let bind = lua.create_function(move |_, ()| Ok(table.clone()))?;
         Ok(Opened { bind, lua, pointed_to: Box::new(Rc::clone(context)) })
     }

@@ -43,7 +43,9 @@ impl Dialect for Luau {
         lua.set_memory_limit(MEMORY_BYTES)?;
         lua.set_compiler(Compiler::new().set_optimization_level(1).set_debug_level(1));
         let loadstring: Function = lua.globals().get("loadstring")?;
-        let bind = lua.load(BIND).set_name(host_chunk("bind")).call((functions(&lua, context)?, loadstring))?;
+        // SAFETY: the context goes into `pointed_to`.
+        let table = unsafe { functions(&lua, context)? };
+        let bind = lua.load(BIND).set_name(host_chunk("bind")).call((table, loadstring))?;
         Ok(Opened { bind, lua, pointed_to: Box::new(Rc::clone(context)) })
     }
 
