@@ -200,7 +200,7 @@ unsafe extern "C-unwind" fn get<const MAP: i32>(state: *mut lua_State) -> c_int 
         }
     }
     // SAFETY: see above. The value is not borrowed any more, but nothing changes the exchange until Lua has copied it:
-    // Lua 5.4 runs finalizers only after that, and an emergency collection runs none; Luau has none.
+    // Lua 5.4 runs finalizers only after that, and an emergency collection runs none; no collection of Luau does.
     unsafe {
         let value = work(context(state), MAP, argument(state, 2));
         if value.at.is_null() {
