@@ -54,14 +54,15 @@ pub struct MemorySampler {
 }
 
 impl MemorySampler {
-    /// A sampler of an instance that holds so much memory before its first request, in bytes.
-    pub fn new(start_bytes: u64) -> Self {
+    /// A sampler of an instance that holds so much memory before its first request, in bytes, and tells after each `step`
+    /// requests.
+    pub fn new(start_bytes: u64, step: u64) -> Self {
         let start = MemorySample { requests: 0, least_bytes: start_bytes };
-        Self { step: 1, least_bytes: u64::MAX, samples: vec![start] }
+        Self { step: step.max(1), least_bytes: u64::MAX, samples: vec![start] }
     }
 
-    /// Notes what memory is held after one more request, in bytes.
-    pub fn request(&mut self, requests: u64, bytes: u64) {
+    /// Notes what memory is held after so many requests in all, in bytes.
+    pub fn note(&mut self, requests: u64, bytes: u64) {
         self.least_bytes = self.least_bytes.min(bytes);
         if !requests.is_multiple_of(self.step) {
             return;
@@ -79,7 +80,7 @@ impl MemorySampler {
         }
     }
 
-    /// The samples: 101 to 200 once there were as many requests, and one for each request below that.
+    /// The samples: 101 to 200 once there were as many steps, and one for each step below that.
     pub fn finish(self) -> Vec<MemorySample> {
         self.samples
     }
@@ -92,10 +93,10 @@ mod tests {
     #[test]
     fn samples_are_bounded_evenly_spaced_and_keep_the_least() {
         for total in [0, 1, 7, 199, 200, 201, 1_000, 12_345, 1_000_000u64] {
-            let mut sampler = MemorySampler::new(5);
+            let mut sampler = MemorySampler::new(5, 1);
             // The least of every ten requests is 1,000 plus their number.
             let bytes = |request: u64| 1_000 + request + if request % 10 == 1 { 0 } else { 500 };
-            (1..=total).for_each(|request| sampler.request(request, bytes(request)));
+            (1..=total).for_each(|request| sampler.note(request, bytes(request)));
             let samples = sampler.finish();
             assert!(samples.len() <= 200 && samples.len() as u64 >= total.min(101), "{} of {total}", samples.len());
             assert_eq!(samples[0], MemorySample { requests: 0, least_bytes: 5 });
@@ -109,5 +110,10 @@ mod tests {
             }
             assert!(total < from + step, "no sample is missing at the end");
         }
+        let mut sampler = MemorySampler::new(5, 64);
+        (1..=1_000).for_each(|batch| sampler.note(batch * 64, batch));
+        let samples = sampler.finish();
+        assert!((101..=200).contains(&samples.len()), "{}", samples.len());
+        assert!(samples.windows(2).all(|pair| pair[1].requests - pair[0].requests == samples[1].requests));
     }
 }
