@@ -139,6 +139,10 @@ pub static HOSTS: &[&dyn Host] = &[
     &crate::wasmtime::Wasmtime::WINCH,
     #[cfg(feature = "pulley")]
     &crate::wasmtime::Wasmtime::PULLEY,
+    #[cfg(feature = "wasmer")]
+    &crate::wasmer::Wasmer::CRANELIFT,
+    #[cfg(feature = "wasmer")]
+    &crate::wasmer::Wasmer::SINGLEPASS,
     #[cfg(feature = "wasmi")]
     &crate::wasmi::Wasmi::TIMED,
     &runner::LUA54,
@@ -151,6 +155,10 @@ pub static ABSENT_HOSTS: &[(&str, &str)] = &[
     ("wasmtime-winch", "build with `--features winch`"),
     #[cfg(not(feature = "pulley"))]
     ("wasmtime-pulley", "build with `--features pulley`"),
+    #[cfg(not(feature = "wasmer"))]
+    ("wasmer-cranelift", "build with `--features wasmer`"),
+    #[cfg(not(feature = "wasmer"))]
+    ("wasmer-singlepass", "build with `--features wasmer`"),
     (
         "wamr",
         "no host yet: of registries only crates.io has it, as C sources of an old release in wamr-sys 0.1.1 (wants cmake \

@@ -35,6 +35,8 @@ mod span;
 mod tally;
 mod verify;
 mod warm_up;
+#[cfg(feature = "wasmer")]
+mod wasmer;
 #[cfg(feature = "wasmi")]
 mod wasmi;
 #[cfg(feature = "wasmtime")]

@@ -287,6 +287,17 @@ fn memory_that_a_plugin_may_not_have_is_refused_and_recursion_ends() {
 }
 
 #[test]
+fn a_start_section_that_does_not_end_is_stopped() {
+    for host in wasm_hosts() {
+        let endless = r#"(func $start (call $say (i32.const 83) (i32.const 0)) (loop $more (br $more))) (start $start)
+            (func (export "proxy_on_log") (param i32))"#;
+        let error = start(host.metered().expect("Wasm hosts meter"), endless).map(drop).unwrap_err();
+        assert!(error.stage() == "instantiate" && error.to_string().contains("in time"), "{}: {error}", host.name());
+        assert!(error.to_string().ends_with("it had said: S0"), "{}: {error}", host.name());
+    }
+}
+
+#[test]
 fn a_long_loop_uses_no_stack() {
     // An interpreter whose steps call one another runs out of it, and takes the process along.
     let grow = r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (local $left i32)
