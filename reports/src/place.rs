@@ -154,10 +154,15 @@ pub fn places(summary: &Summary) -> Vec<Place<'_>> {
 fn nearness(place: &Place<'_>) -> u8 {
     match (place.mode, place.hosts[0].0) {
         (Mode::InProcess, _) => 0,
-        (Mode::Live, "embedded") => 1,
+        (Mode::Live, name) if is_embedded(name) => 1,
         (Mode::Live, "envoy") => 3,
         (Mode::Live, _) => 2,
     }
+}
+
+/// Whether a gateway is the embedded one, with whatever host.
+pub(crate) fn is_embedded(gateway: &str) -> bool {
+    gateway == "embedded" || gateway.starts_with("embedded-")
 }
 
 fn join_single_hosts(places: Vec<Place<'_>>) -> Vec<Place<'_>> {

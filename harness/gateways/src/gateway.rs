@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tollgate_fixtures::{Plugin, Workload};
@@ -29,8 +30,12 @@ pub trait Gateway: Sync {
     fn start(&self, arms: &[Arm], options: &Options) -> Result<Box<dyn Running>, GatewayError>;
 }
 
-/// All gateways.
-pub static GATEWAYS: &[&dyn Gateway] = &[&Embedded, &Envoy];
+/// All gateways, in the order in which lists show them.
+pub static GATEWAYS: LazyLock<Vec<&'static dyn Gateway>> = LazyLock::new(|| {
+    let mut gateways: Vec<&'static dyn Gateway> = vec![&Embedded::DEFAULT, &Envoy];
+    gateways.extend(Embedded::others().map(|other| -> &'static dyn Gateway { Box::leak(Box::new(other)) }));
+    gateways
+});
 
 /// The gateway of that name.
 pub fn gateway(name: &str) -> Option<&'static dyn Gateway> {

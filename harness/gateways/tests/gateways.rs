@@ -155,7 +155,7 @@ fn helper_that_measures_an_endless_plugin() {
 #[test]
 fn a_plugin_that_never_returns_ends_the_measurement() {
     let _one = one_at_a_time();
-    for gateway in gateways() {
+    for gateway in distinct_gateways() {
         let status = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "helper_that_measures_an_endless_plugin", "--nocapture"])
             .env("TOLLGATE_TEST_ENDLESS", gateway.name())
@@ -168,7 +168,7 @@ fn a_plugin_that_never_returns_ends_the_measurement() {
 #[test]
 fn a_port_in_use_is_named_and_nothing_is_left_running() {
     let _one = one_at_a_time();
-    for gateway in gateways() {
+    for gateway in distinct_gateways() {
         // Two ports side by side, the second one taken.
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
@@ -187,7 +187,7 @@ fn a_port_in_use_is_named_and_nothing_is_left_running() {
 #[test]
 fn a_base_port_that_is_free_is_taken() {
     let _one = one_at_a_time();
-    for gateway in gateways() {
+    for gateway in distinct_gateways() {
         // Somebody may take a port between our look and the start, so one of some tries must do.
         let started = (0..5).any(|_| {
             let base = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -204,7 +204,7 @@ fn a_base_port_that_is_free_is_taken() {
 #[test]
 fn dropping_a_gateway_closes_its_ports_and_leaves_no_process() {
     let _one = one_at_a_time();
-    for gateway in gateways() {
+    for gateway in distinct_gateways() {
         let running = start(gateway, &arms_of(gateway, &["boundary"]));
         let addresses: Vec<_> = (0..3).map(|arm| running.address(arm)).collect();
         assert_eq!(envoys_of(std::process::id()).len(), usize::from(gateway.name() == "envoy"));
@@ -219,7 +219,7 @@ fn dropping_a_gateway_closes_its_ports_and_leaves_no_process() {
 #[test]
 fn a_gateway_that_is_too_slow_is_stopped() {
     let _one = one_at_a_time();
-    for gateway in gateways() {
+    for gateway in distinct_gateways() {
         let options = Options { start_timeout: Duration::ZERO, ..Options::default() };
         let error = gateway.start(&arms_of(gateway, &["lua", "boundary"]), &options).err().unwrap();
         assert!(matches!(error, GatewayError::StartTimeout { .. }), "{}: {error}", gateway.name());
@@ -230,7 +230,7 @@ fn a_gateway_that_is_too_slow_is_stopped() {
 #[test]
 fn two_gateways_at_once_do_not_meet() {
     let _one = one_at_a_time();
-    for gateway in gateways() {
+    for gateway in distinct_gateways() {
         let arms = arms_of(gateway, &["boundary"]);
         let mut both = [start(gateway, &arms), start(gateway, &arms)];
         for running in &mut both {
@@ -244,7 +244,7 @@ fn two_gateways_at_once_do_not_meet() {
 #[test]
 fn a_measurement_can_be_ended_early() {
     let _one = one_at_a_time();
-    for gateway in gateways() {
+    for gateway in distinct_gateways() {
         let arms = arms_of(gateway, &["boundary"]);
         let mut running = start(gateway, &arms);
         let begin = Instant::now();
@@ -267,7 +267,7 @@ fn a_measurement_can_be_ended_early() {
 #[test]
 fn without_a_control_nothing_is_measured_and_it_is_said() {
     let _one = one_at_a_time();
-    for gateway in gateways() {
+    for gateway in distinct_gateways() {
         let arms = vec![arm(gateway, plugin("boundary").unwrap(), headers())];
         let mut running = start(gateway, &arms);
         let outcomes = measure_for(running.as_mut(), &arms, Duration::from_millis(100));
@@ -279,7 +279,7 @@ fn without_a_control_nothing_is_measured_and_it_is_said() {
 #[test]
 fn a_response_without_content_length_is_read_too() {
     let _one = one_at_a_time();
-    for gateway in gateways() {
+    for gateway in distinct_gateways() {
         let mut taking = plugin("lua").unwrap().clone();
         taking.name = "taking".to_owned();
         taking.workload_checked = false;

@@ -9,6 +9,7 @@ use super::{FONT, WIDTH};
 use crate::article::{Article, ArticleRow, Measured};
 use crate::language;
 use crate::number::significant;
+use crate::place::is_embedded;
 
 const LEFT: i32 = 124;
 const RIGHT: i32 = WIDTH - 16;
@@ -57,7 +58,7 @@ fn shape(canvas: &mut Canvas<'_>, place: (Mode, &str), at: (i32, i32), mark: Mar
     let (x, y) = at;
     match place {
         (Mode::InProcess, _) => canvas.circle(at, 6, mark),
-        (Mode::Live, "embedded") => canvas.rect((x - 6, y - 6), (x + 6, y + 6), mark),
+        (Mode::Live, name) if is_embedded(name) => canvas.rect((x - 6, y - 6), (x + 6, y + 6), mark),
         (Mode::Live, _) => canvas.polygon(&[(x - 7, y + 6), (x, y - 7), (x + 7, y + 6)], mark),
     }
 }

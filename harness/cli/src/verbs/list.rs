@@ -28,7 +28,7 @@ pub(crate) fn run() -> anyhow::Result<Status> {
         writeln!(text, "  {name:<20}not in this build: {way}")?;
     }
     text.push_str("\ngateways (live)\n");
-    for gateway in tollgate_gateways::GATEWAYS {
+    for gateway in tollgate_gateways::GATEWAYS.iter() {
         match gateway.version(&Options::default()) {
             Ok(version) => writeln!(text, "  {:<20}{version}", gateway.name())?,
             Err(error) => writeln!(text, "  {:<20}missing: {error}", gateway.name())?,

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tollgate_record::Failure;
 
-use super::NAME;
 use super::tally::Tally;
 use crate::{GatewayError, Running};
 
@@ -17,6 +16,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// The embedded gateway, taking requests.
 #[derive(Debug)]
 pub(super) struct RunningEmbedded {
+    pub(super) gateway: &'static str,
     pub(super) thread: Option<JoinHandle<()>>,
     /// Dropping it stops the gateway.
     pub(super) stop: Option<oneshot::Sender<()>>,
@@ -63,7 +63,7 @@ impl Running for RunningEmbedded {
     fn check_alive(&mut self) -> Result<(), GatewayError> {
         match &self.thread {
             Some(thread) if !thread.is_finished() => Ok(()),
-            _ => Err(died(self.thread.take())),
+            _ => Err(died(self.gateway, self.thread.take())),
         }
     }
 
@@ -110,7 +110,7 @@ impl Drop for RunningEmbedded {
 }
 
 /// Why the gateway's thread has ended by itself.
-pub(super) fn died(thread: Option<JoinHandle<()>>) -> GatewayError {
+pub(super) fn died(gateway: &'static str, thread: Option<JoinHandle<()>>) -> GatewayError {
     let panic = thread.and_then(|thread| thread.join().err());
     let said = panic.as_ref().and_then(|payload| {
         payload
@@ -120,7 +120,7 @@ pub(super) fn died(thread: Option<JoinHandle<()>>) -> GatewayError {
     });
     let status = if panic.is_some() { "its thread panicked" } else { "its thread ended" };
     GatewayError::Died {
-        gateway: NAME,
+        gateway,
         status: status.to_owned(),
         last: said.map_or_else(String::new, |said| format!("; its last words: {said}")),
     }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 use tollgate_record::Failure;
 
+use super::Hosts;
 use super::arm::Served;
 use super::modules::Modules;
 use super::tally::Tally;
@@ -29,6 +30,7 @@ pub(super) struct Server {
     pub(super) arms: Vec<Arm>,
     pub(super) listeners: Vec<TcpListener>,
     pub(super) tallies: Vec<Arc<Tally>>,
+    pub(super) hosts: Hosts,
     pub(super) core: Option<u32>,
 }
 
@@ -39,7 +41,7 @@ impl Server {
     /// The life of the gateway's thread: load the plugins, say so, serve until told to stop.
     pub(super) fn run(self, ready: &SyncSender<Started>, stop: oneshot::Receiver<()>) {
         let (mut served, mut refused) = (Vec::new(), Vec::new());
-        let mut modules = Modules::default();
+        let mut modules = Modules::new(self.hosts);
         let arms = self.arms.iter().zip(self.listeners).zip(self.tallies);
         for (index, ((arm, listener), tally)) in arms.enumerate() {
             match Served::new(arm, tally, &mut modules) {

@@ -23,6 +23,11 @@ pub(crate) fn gateways() -> impl Iterator<Item = &'static dyn Gateway> {
     GATEWAYS.iter().copied().filter(move |gateway| gateway.name() != "envoy" || envoy.is_some())
 }
 
+/// Every gateway once: not those that are another with other hosts, where it is the gateway itself that is tested.
+pub(crate) fn distinct_gateways() -> impl Iterator<Item = &'static dyn Gateway> {
+    gateways().filter(|gateway| !gateway.name().starts_with("embedded-"))
+}
+
 /// Envoy, found as the product finds it.
 pub(crate) fn envoy() -> Option<(&'static dyn Gateway, PathBuf)> {
     match find_envoy(None) {
