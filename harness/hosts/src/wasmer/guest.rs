@@ -12,7 +12,7 @@ use crate::abi::{Guest, State};
 pub(super) struct Data {
     pub(super) state: State,
     /// Where wasmer notes the address and the length of the guest's memory; null while that is not known.
-    memory: AtomicPtr<VMMemoryDefinition>,
+    pub(super) memory: AtomicPtr<VMMemoryDefinition>,
     /// Taken out while it runs: so it is not cloned, and a guest cannot enter it twice.
     pub(super) allocator: Option<TypedFunc<u32, u32>>,
 }
