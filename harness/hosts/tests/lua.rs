@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use support::hosts_for;
 use tollgate_fixtures::{Plugin, plugin};
-use tollgate_hosts::{Action, Exchange, Host, Instance, host};
+use tollgate_hosts::{Action, Exchange, Host, Instance};
 use tollgate_record::PluginKind;
 
 /// What is said of a script that does not come back, by the Lua itself or by who watches over its process.
