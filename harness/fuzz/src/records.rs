@@ -50,6 +50,7 @@ fn cell(plugin: &str, mode: Mode, host: &str) -> Cell {
         artifact: None,
         series: Vec::new(),
         counters: None,
+        soak: None,
         proof: None,
         error: None,
     }
@@ -71,6 +72,8 @@ fn entries() -> Vec<Entry> {
             starts: 2,
             rounds_per_block: 15,
             requests_per_batch: 64,
+            timed_with_limits: Some(false),
+            soak_ms: None,
             workloads: vec!["headers".into()],
             placement: BTreeMap::from([("in_process".into(), Placement::SameCore { core: 1 })]),
         },
