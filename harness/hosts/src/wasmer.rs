@@ -6,13 +6,13 @@ mod limits;
 mod start;
 mod typed;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
-use wasmer::sys::vm::TrapCode;
+use wasmer::sys::vm::{TrapCode, VMMemoryDefinition};
 use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, NativeEngineExt, Singlepass};
-use wasmer::{Engine, ExternType, InstantiationError, LinkError, RuntimeError as Error, Store};
+use wasmer::{Engine, ExternType, InstantiationError, LinkError, RuntimeError as Error, Store, Value};
 use wasmer_middlewares::Metering;
 use wasmer_middlewares::metering::{MeteringPoints, get_remaining_points, set_remaining_points};
 
@@ -35,6 +35,12 @@ pub(crate) struct Wasmer {
 enum Compiler {
     Cranelift,
     Singlepass,
+}
+
+/// A module, and the engine that its code lives in.
+struct Code {
+    engine: Engine,
+    module: wasmer::Module,
 }
 
 impl Wasmer {
@@ -72,6 +78,20 @@ impl Wasmer {
     }
 }
 
+impl Compiler {
+    const COUNT: usize = 2;
+
+    /// The shim, the same on hosts that meter: it has no loop, and what counts fuel can be used for one module only.
+    fn shim(self) -> &'static Code {
+        static SHIMS: [OnceLock<Code>; Compiler::COUNT] = [const { OnceLock::new() }; Compiler::COUNT];
+        SHIMS[self as usize].get_or_init(|| {
+            let engine = Wasmer { compiler: self, metered: false }.engine(false);
+            let module = wasmer::Module::from_binary(&engine, abi::GET_SHIM).expect("the shim is valid");
+            Code { engine, module }
+        })
+    }
+}
+
 impl Host for Wasmer {
     fn name(&self) -> &'static str {
         match self.compiler {
@@ -103,7 +123,8 @@ impl Host for Wasmer {
             export.name() == "memory" && matches!(export.ty(), ExternType::Memory(memory) if !memory.shared)
         });
         let version = abi::check_exports(&functions, has_memory, plugin.workload_checked).map_err(refuse)?;
-        Ok(Box::new(Compiled { plugin: plugin.name.clone(), version, engine, module, metered: self.metered }))
+        let (code, shim) = (Code { engine, module }, self.compiler.shim());
+        Ok(Box::new(Compiled { plugin: plugin.name.clone(), version, code, shim, metered: self.metered }))
     }
 
     fn metered(&self) -> Option<&'static dyn Host> {
@@ -114,13 +135,17 @@ impl Host for Wasmer {
             Compiler::Singlepass => SINGLEPASS,
         })
     }
+
+    fn is_metered(&self) -> bool {
+        self.metered
+    }
 }
 
 struct Compiled {
     plugin: String,
     version: Version,
-    engine: Engine,
-    module: wasmer::Module,
+    code: Code,
+    shim: &'static Code,
     metered: bool,
 }
 
@@ -142,21 +167,31 @@ impl Module for Compiled {
 impl Compiled {
     /// An instance whose start section has run, with what is called in it.
     fn bind(&self, shared: &Arc<Shared>) -> Result<Running, String> {
-        let mut store = Store::new(self.engine.clone());
-        let imports = imports::bind(&mut store, &self.module, shared);
-        let instance = wasmer::Instance::new(&mut store, &self.module, &imports).map_err(refusal)?;
+        let mut store = Store::new(self.code.engine.clone());
+        let module = &self.code.module;
+        let (imports, allocators) = imports::bind(&mut store, module, &self.shim.module, shared)?;
+        let instance = wasmer::Instance::new(&mut store, module, &imports).map_err(refusal)?;
         let callbacks = Callbacks::bind(&instance, &mut store, self.version)?;
-        let allocator = ALLOCATORS.into_iter().find(|name| instance.exports.get_function(name).is_ok());
-        let allocator = typed(&instance, &mut store, allocator.unwrap_or(ALLOCATORS[0]))?;
+        let allocator = ALLOCATORS.into_iter().find_map(|name| Some((name, instance.exports.get_function(name).ok()?)));
+        let allocator = match allocator {
+            Some((name, function)) => {
+                let typed: Option<TypedFunc<u32, u32>> = typed(&instance, &mut store, name)?;
+                if let Some(table) = allocators {
+                    let function = Value::FuncRef(Some(function.clone()));
+                    table.set(&mut store, 0, function).expect("the shim's table has room for one");
+                }
+                typed
+            }
+            None => None,
+        };
         let start: Option<TypedFunc<(), ()>> = typed(&instance, &mut store, start::EXPORT)?;
         let memory = definition(&instance, &mut store);
-        let mut vm = Running { shared: shared.clone(), store, instance, callbacks, metered: self.metered };
+        let mut vm = Running { shared: shared.clone(), store, instance, memory, callbacks, metered: self.metered };
+        vm.data().allocator = allocator;
         vm.data().set_memory(memory);
         if let Some(start) = start {
             start.call(&mut vm.store, ()).map_err(|error| vm.explain(error))?;
         }
-        // As elsewhere, the start section has no allocator yet.
-        vm.data().allocator = allocator;
         Ok(vm)
     }
 }
@@ -166,6 +201,8 @@ struct Running {
     shared: Arc<Shared>,
     store: Store,
     instance: wasmer::Instance,
+    /// See [`definition`].
+    memory: *mut VMMemoryDefinition,
     callbacks: Callbacks,
     metered: bool,
 }
@@ -195,19 +232,16 @@ impl Vm for Running {
         &mut self.data().state
     }
 
-    fn memory_bytes(&self) -> u64 {
-        // SAFETY: the store is borrowed with `self`, so no host function runs, and the reference is gone after this line.
-        let memory = *unsafe { self.shared.data() }.memory.get_mut();
-        // SAFETY: wasmer made this note when it made the memory; it lives as long as the store, and changes only while
-        // the guest runs.
-        if memory.is_null() { 0 } else { unsafe { (*memory).current_length as u64 } }
-    }
-
     #[inline]
     fn refuel(&mut self) {
         if self.metered {
             set_remaining_points(&mut self.store, &self.instance, FUEL);
         }
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        // SAFETY: null, or wasmer's own note, which lives as long as the store does.
+        unsafe { self.memory.as_ref() }.map_or(0, |memory| memory.current_length as u64)
     }
 
     #[inline]

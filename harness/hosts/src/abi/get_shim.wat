@@ -1,4 +1,4 @@
-;; `proxy_get_header_map_value`, as plugins on wasmtime and wasmi import it.
+;; `proxy_get_header_map_value`, as plugins on wasmtime, wasmer and wasmi import it.
 ;;
 ;; The ABI lets the host call the guest's allocator in the middle of this host function. From a host function, that is
 ;; the most expensive call there is: the runtime enters Wasm anew. From Wasm it is a plain call. So the function is
@@ -8,8 +8,9 @@
   (import "tollgate" "begin_get" (func $begin (param $map i32) (param $name i32) (param $name_size i32) (result i32)))
   ;; Writes the value, and where and how long it is; answers with a status.
   (import "tollgate" "finish_get" (func $finish (param $value i32) (param $value_at i32) (param $size_at i32) (result i32)))
-  ;; The guest's allocator, put there once the guest is instantiated.
-  (table (export "allocator") 1 1 funcref)
+  ;; The guest's allocator, put there once the guest is instantiated. It could grow, because wasmer 7.3 keeps a copy of a
+  ;; table that cannot, and does not see what its host puts into it.
+  (table (export "allocator") 1 2 funcref)
   (type $allocator (func (param i32) (result i32)))
   (func (export "proxy_get_header_map_value")
     (param $map i32) (param $name i32) (param $name_size i32) (param $value_at i32) (param $size_at i32) (result i32)

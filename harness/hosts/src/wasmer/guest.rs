@@ -12,8 +12,8 @@ use crate::abi::{Guest, State};
 pub(super) struct Data {
     pub(super) state: State,
     /// Where wasmer notes the address and the length of the guest's memory; null while that is not known.
-    pub(super) memory: AtomicPtr<VMMemoryDefinition>,
-    /// Taken out while it runs: so it is not cloned, and a guest cannot enter it twice.
+    memory: AtomicPtr<VMMemoryDefinition>,
+    /// Taken out while it runs, so that it is not cloned.
     pub(super) allocator: Option<TypedFunc<u32, u32>>,
 }
 

@@ -1,10 +1,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use wasmer::{Function, FunctionEnv, FunctionEnvMut, Imports, Module, RuntimeError, Store};
+use wasmer::{Function, FunctionEnv, FunctionEnvMut, Imports, Instance, Module, RuntimeError, Store, Table};
 
 use super::guest::{Call, Shared};
-use crate::abi::{self, Guest as _, for_each_import};
+use super::refusal;
+use crate::abi::{self, GET, Guest as _, SHIM_IMPORTS, for_each_import};
 
 /// Makes host functions for one instance.
 struct Binder<'a> {
@@ -20,6 +21,27 @@ impl Binder<'_> {
         if self.wanted.contains(&(module, name)) {
             self.imports.define(module, name, make(self.store, &self.env));
         }
+    }
+}
+
+impl Binder<'_> {
+    /// Makes the shim's instance, which is itself a function of `env`, and gives the table in which it looks for the
+    /// allocator.
+    fn bind_shim(&mut self, shim: &Module, shared: &Arc<Shared>) -> Result<Table, String> {
+        let (begin, finish) = (shared.clone(), shared.clone());
+        let begin = move |store: FunctionEnvMut<'_, ()>, map: u32, name: u32, name_size: u32| {
+            abi::begin_get(&mut Call { shared: &begin, store }, map, name, name_size)
+        };
+        let finish = move |store: FunctionEnvMut<'_, ()>, value: u32, value_at: u32, size_at: u32| {
+            abi::finish_get(&mut Call { shared: &finish, store }, value, value_at, size_at)
+        };
+        let mut imports = Imports::new();
+        imports.define(SHIM_IMPORTS, "begin_get", Function::new_typed_with_env(self.store, &self.env, begin));
+        imports.define(SHIM_IMPORTS, "finish_get", Function::new_typed_with_env(self.store, &self.env, finish));
+        let shim = Instance::new(self.store, shim, &imports).map_err(refusal)?;
+        let get = shim.exports.get_function(GET).expect("the shim exports it");
+        self.imports.define("env", GET, get.clone());
+        Ok(shim.exports.get_table("allocator").expect("the shim exports it").clone())
     }
 }
 
@@ -73,12 +95,20 @@ macro_rules! bind {
     };
 }
 
-/// The host functions that a module imports, for an instance with those data.
-pub(super) fn bind(store: &mut Store, module: &Module, shared: &Arc<Shared>) -> Imports {
+/// The host functions that a module imports, for an instance with those data; and the table for its allocator, if it
+/// imports what the shim is.
+pub(super) fn bind(
+    store: &mut Store,
+    module: &Module,
+    shim: &Module,
+    shared: &Arc<Shared>,
+) -> Result<(Imports, Option<Table>), String> {
     let env = FunctionEnv::new(store, ());
     let types: Vec<wasmer::ImportType> = module.imports().collect();
-    let wanted = types.iter().map(|import| (import.module(), import.name())).collect();
+    let wanted: HashSet<_> = types.iter().map(|import| (import.module(), import.name())).collect();
+    let wants_shim = wanted.contains(&("env", GET));
     let mut binder = Binder { store, env, wanted, imports: Imports::new() };
     for_each_import!(bind!(binder, shared));
-    binder.imports
+    let allocators = if wants_shim { Some(binder.bind_shim(shim, shared)?) } else { None };
+    Ok((binder.imports, allocators))
 }
