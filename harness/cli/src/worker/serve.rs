@@ -19,15 +19,13 @@ use crate::select::Arm;
 /// How often a sign of life is given while rounds run.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
-/// What a worker and its gateway may have of memory, in bytes. Guests in Wasm have their own limit; this is for a script
-/// that takes all it can get, which is told that there is no more, or ends this process and not another.
+/// What a worker may have of memory, in bytes. Guests in Wasm have their own limit; this is for a script that takes all it
+/// can get, which is told that there is no more, or ends this process and not another. Not for a gateway, which would
+/// inherit it: V8 in Envoy takes more for a dozen plugins, and ends when it does not get it.
 const LIMIT_BYTES: u64 = 4 << 30;
 
 /// Does the one job that comes on stdin.
 pub(crate) fn serve() -> anyhow::Result<()> {
-    let limit = Rlimit { current: Some(LIMIT_BYTES), maximum: Some(LIMIT_BYTES) };
-    // Refused where somebody has set a lower one, which is as good.
-    let _ = setrlimit(Resource::Data, limit);
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).context("cannot read the job")?;
     let job = serde_json::from_str(&line).context("cannot understand the job: `worker` is for tollgate itself")?;
@@ -36,6 +34,11 @@ pub(crate) fn serve() -> anyhow::Result<()> {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         std::process::exit(1);
     });
+    if !matches!(job, Job::Live { .. }) {
+        let limit = Rlimit { current: Some(LIMIT_BYTES), maximum: Some(LIMIT_BYTES) };
+        // Refused where somebody has set a lower one, which is as good.
+        let _ = setrlimit(Resource::Data, limit);
+    }
     match job {
         Job::Verify { arms } => verify(arms)?,
         Job::Repeat { arms, requests } => repeat(arms, requests)?,
