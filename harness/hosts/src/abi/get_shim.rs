@@ -3,7 +3,7 @@
 use super::Guest;
 use super::guest::{check_allocated, hand_over};
 use super::headers::find_value;
-use super::status::{Status, Stop};
+use super::status::Status;
 
 /// The shim, assembled; a test compares it with its text.
 pub(crate) const GET_SHIM: &[u8] = include_bytes!("get_shim.wasm");
@@ -15,38 +15,37 @@ pub(crate) const SHIM_IMPORTS: &str = "tollgate";
 /// Size of the value, for which the shim now calls the allocator; or the negative of a status.
 #[inline]
 pub(crate) fn begin_get<G: Guest>(guest: &mut G, map: u32, name: u32, name_size: u32) -> i32 {
-    let (memory, state) = guest.parts();
-    state.count_call(GET);
-    let found = find_value(memory, state, map, name, name_size);
-    let found = found.and_then(|found| state.begin_allocating(found.size()).map(|()| found));
-    match found {
-        Ok(found) => {
-            state.found = Some(found);
-            // A header map is far smaller than 2 GiB.
-            found.size() as i32
-        }
-        Err(status) => -(status as i32),
-    }
+    guest.state().count_call(GET);
+    // A header map is far smaller than 2 GiB.
+    begin(guest, map, name, name_size).map_or_else(|status| -(status as i32), |size| size as i32)
 }
 
-/// Hands the value over at the place that the allocator gave for it.
+/// Hands the value over at the place that the allocator gave for it; answers with a status.
 #[inline]
 pub(crate) fn finish_get<G: Guest>(guest: &mut G, pointer: u32, value_at: u32, size_at: u32) -> u32 {
+    finish(guest, pointer, value_at, size_at).map_or_else(u32::from, |()| Status::Ok.into())
+}
+
+/// Finds the value and keeps it until [`finish`]; answers with its size in bytes.
+#[inline]
+pub(super) fn begin<G: Guest>(guest: &mut G, map: u32, name: u32, name_size: u32) -> Result<u32, Status> {
+    let (memory, state) = guest.parts();
+    let found = find_value(memory, state, map, name, name_size)?;
+    state.begin_allocating(found.size())?;
+    state.found = Some(found);
+    Ok(found.size())
+}
+
+#[inline]
+pub(super) fn finish<G: Guest>(guest: &mut G, pointer: u32, value_at: u32, size_at: u32) -> Result<(), Status> {
     let state = guest.state();
     state.may_allocate = true;
-    let outcome =
-        state.found.take().ok_or(Status::InternalFailure).map_err(Stop::<G::Trap>::Status).and_then(|found| {
-            let size = found.size();
-            if size > 0 {
-                check_allocated(pointer)?;
-            }
-            hand_over(guest, pointer, size, (value_at, size_at), |state, place| found.write(state, place))
-        });
-    match outcome {
-        Ok(()) => Status::Ok.into(),
-        Err(Stop::Status(status)) => status.into(),
-        Err(Stop::Trap(_)) => unreachable!("nothing is called here that could trap"),
+    let found = state.found.take().ok_or(Status::InternalFailure)?;
+    let size = found.size();
+    if size > 0 {
+        check_allocated(pointer)?;
     }
+    hand_over(guest, pointer, size, (value_at, size_at), |state, place| found.write(state, place))
 }
 
 #[cfg(test)]

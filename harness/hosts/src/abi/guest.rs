@@ -73,7 +73,7 @@ pub(crate) fn give<G: Guest>(
         0 => 0,
         _ => allocate(guest, size)?,
     };
-    hand_over(guest, pointer, size, (pointer_at, size_at), fill)
+    Ok(hand_over(guest, pointer, size, (pointer_at, size_at), fill)?)
 }
 
 /// The rest of [`give`], once there is a place for it in the guest's memory.
@@ -84,7 +84,7 @@ pub(crate) fn hand_over<G: Guest>(
     size: u32,
     (pointer_at, size_at): (u32, u32),
     fill: impl FnOnce(&State, &mut [u8]) -> Result<(), Status>,
-) -> Outcome<G::Trap> {
+) -> Result<(), Status> {
     let (memory, state) = guest.parts();
     if size > 0 {
         match bytes_mut(memory, pointer, size) {
@@ -95,7 +95,7 @@ pub(crate) fn hand_over<G: Guest>(
                     format!("[host] its allocator gave {pointer:#x} for {size} bytes, outside of its memory")
                         .as_bytes(),
                 );
-                return Err(status.into());
+                return Err(status);
             }
         }
     }

@@ -1,8 +1,8 @@
 use tollgate_fixtures::Operation;
 
 use super::guest::{bytes, give, put_u32};
-use super::status::{Outcome, Status};
-use super::{Guest, Phase, State, Version, pairs};
+use super::status::{Outcome, Status, Stop};
+use super::{Guest, Phase, State, Version, get_shim, pairs};
 use crate::Headers;
 use crate::observation::text;
 use crate::span::Span;
@@ -63,8 +63,7 @@ pub(crate) fn proxy_remove_header_map_value<G: Guest>(
     Ok(())
 }
 
-/// `proxy_get_header_map_value`: the first value.
-#[inline]
+/// `proxy_get_header_map_value`: the first value. Runtimes bind the shim in its place, which does the same in Wasm.
 pub(crate) fn proxy_get_header_map_value<G: Guest>(
     guest: &mut G,
     map: u32,
@@ -73,9 +72,11 @@ pub(crate) fn proxy_get_header_map_value<G: Guest>(
     value_at: u32,
     size_at: u32,
 ) -> Outcome<G::Trap> {
-    let (memory, state) = guest.parts();
-    let value = find_value(memory, state, map, name, name_size)?;
-    give(guest, value.size(), (value_at, size_at), |state, place| value.write(state, place))
+    let pointer = match get_shim::begin(guest, map, name, name_size)? {
+        0 => 0,
+        size => guest.allocate(size).map_err(Stop::Trap)?,
+    };
+    Ok(get_shim::finish(guest, pointer, value_at, size_at)?)
 }
 
 /// The value of a header that was found and is not yet handed over.

@@ -22,9 +22,7 @@ impl Binder<'_> {
             self.imports.define(module, name, make(self.store, &self.env));
         }
     }
-}
 
-impl Binder<'_> {
     /// Makes the shim's instance, which is itself a function of `env`, and gives the table in which it looks for the
     /// allocator.
     fn bind_shim(&mut self, shim: &Module, shared: &Arc<Shared>) -> Result<Table, String> {
