@@ -1,16 +1,14 @@
 mod api;
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
 
 use api::{API, FfiContext};
-use mlua::{HookTriggers, LightUserData, Lua, LuaOptions, StdLib, Table, VmState};
+use mlua::{LightUserData, Lua, LuaOptions, StdLib, Table};
 use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
 
-use crate::lua::{self, Context, Counter, Dialect, Opened};
+use crate::lua::{self, Context, Counter, Dialect, Opened, hooks};
 use crate::{Host, HostError, Module};
 
 /// Runs Lua scripts with Envoy's stream-handle API on LuaJIT.
@@ -30,9 +28,7 @@ impl LuaJit {
 }
 
 /// Instructions of one stage, in steps of the hook: some seconds of the interpreter.
-const METER_STEP: u32 = 100_000;
 const METER_STEPS: u32 = 3_000;
-const METER_TIME: Duration = Duration::from_secs(8);
 const BIND: &str = include_str!("luajit/bind.lua");
 
 impl Host for LuaJit {
@@ -98,27 +94,10 @@ impl Dialect for LuaJit {
     }
 
     fn meter(lua: &Lua) -> mlua::Result<()> {
-        let (steps, begin) = (Cell::new(0), Instant::now());
-        lua.set_hook(HookTriggers::new().every_nth_instruction(METER_STEP), move |lua, _| {
-            steps.set(steps.get() + 1);
-            // Functions of a library count as nothing, however long they take, so time is looked at, too.
-            if steps.get() <= METER_STEPS && begin.elapsed() < METER_TIME {
-                return Ok(VmState::Continue);
-            }
-            // A script may catch the error and go on: from here on, each instruction raises it again.
-            let out_of_time = || mlua::Error::runtime(lua::OVERTIME);
-            lua.set_hook(HookTriggers::new().every_nth_instruction(1), move |_, _| Err(out_of_time()))?;
-            Err(out_of_time())
-        })
+        hooks::meter(lua, METER_STEPS)
     }
 
     fn count(lua: &Lua, counter: &Counter) -> mlua::Result<()> {
-        let counter = counter.clone();
-        lua.set_hook(HookTriggers::new().every_nth_instruction(1), move |lua, debug| {
-            if !counter.instruction(debug.source().source.as_deref()) {
-                Self::meter(lua)?;
-            }
-            Ok(VmState::Continue)
-        })
+        hooks::count(lua, counter, METER_STEPS)
     }
 }

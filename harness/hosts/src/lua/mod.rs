@@ -4,6 +4,8 @@
 mod context;
 mod counter;
 mod functions;
+#[cfg(feature = "hooks")]
+pub mod hooks;
 mod script;
 
 pub use context::{Context, Field};

@@ -1,17 +1,15 @@
 //! The runner of host `lua54`: Lua 5.4 of PUC-Rio. `tollgate` starts it; alone it only says so.
 
-use std::cell::Cell;
 use std::ffi::{CStr, c_char};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use mlua::{HookTriggers, Lua, LuaOptions, StdLib, VmState};
-use tollgate_hosts::lua::{Context, Counter, Dialect, MEMORY_BYTES, OVERTIME, Opened, functions};
+use mlua::{Lua, LuaOptions, StdLib};
+use tollgate_hosts::lua::{Context, Counter, Dialect, MEMORY_BYTES, Opened, functions, hooks};
 use tollgate_hosts::runner::serve;
 
 /// Instructions of one stage, in steps of the hook: about a second.
-const METER_STEP: u32 = 100_000;
 const METER_STEPS: u32 = 1_000;
 
 fn main() -> ExitCode {
@@ -53,24 +51,10 @@ impl Dialect for Lua54 {
     }
 
     fn meter(lua: &Lua) -> mlua::Result<()> {
-        let steps = Cell::new(0);
-        // For coroutines as well.
-        lua.set_global_hook(HookTriggers::new().every_nth_instruction(METER_STEP), move |_, _| {
-            steps.set(steps.get() + 1);
-            if steps.get() > METER_STEPS {
-                return Err(mlua::Error::runtime(OVERTIME));
-            }
-            Ok(VmState::Continue)
-        })
+        hooks::meter(lua, METER_STEPS)
     }
 
     fn count(lua: &Lua, counter: &Counter) -> mlua::Result<()> {
-        let counter = counter.clone();
-        lua.set_global_hook(HookTriggers::new().every_nth_instruction(1), move |lua, debug| {
-            if !counter.instruction(debug.source().source.as_deref()) {
-                Self::meter(lua)?;
-            }
-            Ok(VmState::Continue)
-        })
+        hooks::count(lua, counter, METER_STEPS)
     }
 }
