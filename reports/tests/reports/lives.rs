@@ -145,9 +145,3 @@ fn the_report_shows_lives_soaks_what_varies_and_that_limits_were_off() {
     let page = html(std::slice::from_ref(&run));
     assert!(page.contains("not recorded") && !page.contains("No limits (fuel"), "what is not known is not said");
 }
-
-#[test]
-#[ignore = "shows the terminal's table: run it with --ignored --nocapture"]
-fn show() {
-    println!("{}\n{}", at_80(&summary()), markdown(&summary()));
-}

@@ -43,10 +43,10 @@ pub(crate) fn run(options: &VerifyArgs) -> anyhow::Result<Status> {
     if let Some(requests) = options.repeat
         && finished
     {
-        let is_right = |arm: &&Arm| !wrong.contains(&(arm.id.plugin.clone(), arm.id.workload.clone()));
-        let arms: Vec<Arm> = selection.in_process.iter().filter(is_right).cloned().collect();
         // An interrupt is noticed below.
-        for Outcome { cell, same } in repeating::repeat(&arms, requests)?.into_iter().flatten() {
+        for Outcome { cell, same } in
+            repeating::repeat(&right(&selection.in_process, &wrong), requests)?.into_iter().flatten()
+        {
             repeated.add(&cell, same);
         }
     }
@@ -55,8 +55,7 @@ pub(crate) fn run(options: &VerifyArgs) -> anyhow::Result<Status> {
             break;
         }
         // What is wrong in process is not let loose on a gateway, where a hang would take all arms.
-        let is_right = |arm: &&Arm| !wrong.contains(&(arm.id.plugin.clone(), arm.id.workload.clone()));
-        let arms: Vec<Arm> = arms.iter().filter(is_right).cloned().collect();
+        let arms = right(arms, &wrong);
         let start = live::Start { number: 0, seed: 0, duration: LIVE_DURATION, rounds_per_block: 15, core: None };
         for measured in live::measure(*gateway, &arms, &options.selectors, start, &mut |_, _| {})? {
             // A control has nothing to prove, but its failure is the gateway's.
@@ -75,6 +74,12 @@ pub(crate) fn run(options: &VerifyArgs) -> anyhow::Result<Status> {
     }
     tally.failures.extend(repeated.failures);
     Ok(tally.status())
+}
+
+/// The arms whose plugin and workload were not found wrong.
+fn right(arms: &[Arm], wrong: &BTreeSet<(String, String)>) -> Vec<Arm> {
+    let is_right = |arm: &&Arm| !wrong.contains(&(arm.id.plugin.clone(), arm.id.workload.clone()));
+    arms.iter().filter(is_right).cloned().collect()
 }
 
 #[derive(Default)]

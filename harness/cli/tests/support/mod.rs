@@ -5,6 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+#[path = "../../../hosts/tests/support/mod.rs"]
+mod of_hosts;
+
 /// The program under test.
 pub(crate) fn tollgate() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
@@ -64,15 +67,7 @@ pub(crate) fn runs(pid: u32) -> bool {
 
 /// All hosts that are here; in CI that must be every one.
 pub(crate) fn hosts() -> impl Iterator<Item = &'static dyn tollgate_hosts::Host> {
-    tollgate_hosts::HOSTS.iter().copied().filter(|host| match host.absent() {
-        None => true,
-        Some(way) => {
-            let required = std::env::var_os("TOLLGATE_REQUIRE_RUNNERS").is_some();
-            assert!(!required, "TOLLGATE_REQUIRE_RUNNERS is set, but {}: {way}", host.name());
-            eprintln!("\n*** NOT TESTED on {}: {way}\n", host.name());
-            false
-        }
-    })
+    of_hosts::hosts()
 }
 
 /// Whether there is an Envoy here; in CI there must be.
