@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 mod attribution;
+mod child;
 mod chunked;
 mod contract;
 mod embedded;
@@ -16,8 +17,10 @@ mod error;
 mod gateway;
 mod install;
 mod lane;
+mod memory_file;
 mod placement;
 mod probe;
+mod tail;
 mod warmup;
 
 pub use attribution::{Measured, measure};

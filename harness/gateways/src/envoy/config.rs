@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tollgate_record::PluginKind;
 
 use super::NAME;
-use super::memory_file::MemoryFile;
+use crate::memory_file::MemoryFile;
 use crate::{ARM_HEADER, Arm, BODY, CANARY_HEADER, GatewayError, LEFT_HEADER, Options, arm_label};
 
 /// The pieces of a configuration, valid JSON with placeholders.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::NAME;
 use super::admin::{Admin, failed};
-use super::child::Child;
 use super::config::{Config, arm_name};
 use super::refusal::Ended;
+use crate::child::Child;
 use crate::{Arm, GatewayError, Options};
 
 /// Pause between two looks at a starting Envoy. Readiness is asked for, never slept for.

@@ -1,15 +1,12 @@
 //! A real Envoy as a child process.
 
 mod admin;
-mod child;
 mod config;
 mod find;
 mod launch;
-mod memory_file;
 mod objections;
 mod refusal;
 mod running;
-mod tail;
 
 use tollgate_fixtures::Plugin;
 use tollgate_hosts::Inspection;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tollgate_record::Failure;
 
 use super::NAME;
-use super::child::{Child, describe};
 use super::config::arm_name;
 use super::launch::validate;
+use crate::child::{Child, describe};
 use crate::{Arm, GatewayError, Options};
 
 /// How Envoy ended before it was ready, in its own lines.

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use tollgate_record::{Failure, PluginKind};
 
 use super::NAME;
-use super::child::describe;
 use super::config::arm_name;
 use super::launch::Launched;
+use crate::child::describe;
 use crate::{Arm, GatewayError, Running};
 
 /// Envoy counts a request a moment after its response is on its way.

@@ -3,7 +3,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// Lines that are kept: Envoy's reason for a refusal is within its last few.
+/// Lines that are kept: a gateway's reason for a refusal is within its last few.
 const KEPT: usize = 40;
 /// Longest part of a line that is kept, in bytes.
 const LONGEST: u64 = 2_000;
@@ -11,7 +11,7 @@ const LONGEST: u64 = 2_000;
 /// The last lines of a child's standard error. A thread reads all of it, so that a child that complains about every
 /// request neither fills a disk nor stops on a full pipe.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tail {
+pub(crate) struct Tail {
     lines: Arc<Mutex<Lines>>,
 }
 
@@ -26,10 +26,10 @@ struct Lines {
 
 impl Tail {
     /// Reads until the other end is closed.
-    pub(super) fn follow(source: impl Read + Send + 'static) -> std::io::Result<Self> {
+    pub(crate) fn follow(source: impl Read + Send + 'static) -> std::io::Result<Self> {
         let tail = Self::default();
         let writer = tail.clone();
-        thread::Builder::new().name("envoy-stderr".into()).spawn(move || {
+        thread::Builder::new().name("child-stderr".into()).spawn(move || {
             writer.read(source);
             writer.lock().over = true;
         })?;
@@ -37,17 +37,17 @@ impl Tail {
     }
 
     /// Whether there will be no more lines.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.lock().over
     }
 
     /// The lines that are kept.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.lock().kept.iter().cloned().collect()
     }
 
     /// Lines that came since the last call.
-    pub(super) fn news(&self) -> Vec<String> {
+    pub(crate) fn news(&self) -> Vec<String> {
         let mut lines = self.lock();
         let from = lines.kept.len() - lines.news;
         lines.news = 0;
@@ -55,7 +55,7 @@ impl Tail {
     }
 
     /// The last lines as the end of a message: `; its last words: ...`, or nothing.
-    pub(super) fn last_words(&self) -> String {
+    pub(crate) fn last_words(&self) -> String {
         let lines = self.lines();
         let last = &lines[lines.len().saturating_sub(3)..];
         if last.is_empty() { String::new() } else { format!("; its last words: {}", last.join(" | ")) }

@@ -8,18 +8,18 @@ use std::thread;
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, getpid, getppid, kill_process_group, set_parent_process_death_signal};
 
-use super::tail::Tail;
+use crate::tail::Tail;
 
 /// A child process that dies with us in every case.
 ///
 /// * Dropped (normal end, error, panic): killed and waited for. It holds nothing that a gentle end would save.
 /// * We are killed, even by SIGKILL: the kernel kills it (`PR_SET_PDEATHSIG`). That signal comes when the *thread* that
 ///   started the child ends, so a keeper thread of its own starts it and lives as long as this value. (A binary with
-///   file capabilities loses the signal on exec; Envoy needs none above port 1023.)
+///   file capabilities loses the signal on exec; no gateway needs any above port 1023.)
 /// * Ctrl-C goes to the terminal's foreground process group. The child is in a group of its own, so it does not end in
 ///   the middle of a request while we are still measuring; we see the signal, finish in order and drop it.
 #[derive(Debug)]
-pub(super) struct Child {
+pub(crate) struct Child {
     process: std::process::Child,
     tail: Tail,
     ended: Option<ExitStatus>,
@@ -29,7 +29,7 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts a command that inherits `files` under the same numbers.
-    pub(super) fn spawn(mut command: Command, files: Vec<RawFd>) -> io::Result<Self> {
+    pub(crate) fn spawn(mut command: Command, files: Vec<RawFd>) -> io::Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         let parent = getpid();
         // SAFETY: between fork and exec only async-signal-safe things may happen: `prepare` makes system calls and
@@ -37,7 +37,7 @@ impl Child {
         unsafe { command.pre_exec(move || prepare(parent, &files)) };
         let (started, result) = mpsc::sync_channel(1);
         let (release, held) = mpsc::channel::<()>();
-        let keeper = thread::Builder::new().name("envoy-keeper".into()).spawn(move || {
+        let keeper = thread::Builder::new().name("child-keeper".into()).spawn(move || {
             // Neither end can be gone: the caller waits for the one, and drops the other to end this thread.
             let _ = started.send(command.spawn());
             let _ = held.recv();
@@ -50,17 +50,17 @@ impl Child {
     }
 
     /// Process id.
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
     /// Its last lines on standard error.
-    pub(super) fn tail(&self) -> &Tail {
+    pub(crate) fn tail(&self) -> &Tail {
         &self.tail
     }
 
     /// Exit status, once it has ended.
-    pub(super) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+    pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         if self.ended.is_none() {
             self.ended = self.process.try_wait()?;
         }
@@ -68,7 +68,7 @@ impl Child {
     }
 
     /// Keeps its threads whose names begin with `prefix` on a core. Says how many there were.
-    pub(super) fn pin_threads(&self, prefix: &str, core: u32) -> io::Result<usize> {
+    pub(crate) fn pin_threads(&self, prefix: &str, core: u32) -> io::Result<usize> {
         let mut pinned = 0;
         for task in std::fs::read_dir(format!("/proc/{}/task", self.id()))? {
             let task = task?;
@@ -83,7 +83,7 @@ impl Child {
     }
 
     /// Whether it has children of its own, which only a wrapper script has. `None` when the system does not tell.
-    pub(super) fn has_children(&self) -> Option<bool> {
+    pub(crate) fn has_children(&self) -> Option<bool> {
         let path = format!("/proc/{0}/task/{0}/children", self.id());
         std::fs::read_to_string(path).ok().map(|text| !text.trim().is_empty())
     }
@@ -108,7 +108,7 @@ impl Drop for Child {
 }
 
 /// How a process ended, in words.
-pub(super) fn describe(status: ExitStatus) -> String {
+pub(crate) fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),
         (None, Some(signal)) => format!("signal {signal}"),

@@ -5,16 +5,16 @@ use std::os::unix::fs::FileExt as _;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
-/// A file that lives in memory only and reaches a child as `/dev/fd/N`, which Envoy allows for exactly that use. It
-/// cannot be left behind: not even a SIGKILL of both processes leaves anything on a disk.
+/// A file that lives in memory only and reaches a child as `/dev/fd/N`. It cannot be left behind: not even a
+/// SIGKILL of both processes leaves anything on a disk.
 #[derive(Debug)]
-pub(super) struct MemoryFile {
+pub(crate) struct MemoryFile {
     file: File,
 }
 
 impl MemoryFile {
     /// A file with these bytes; it stays out of children that do not ask for it.
-    pub(super) fn new(name: &str, bytes: &[u8]) -> io::Result<Self> {
+    pub(crate) fn new(name: &str, bytes: &[u8]) -> io::Result<Self> {
         let fd: OwnedFd = memfd_create(name, MemfdFlags::CLOEXEC)?;
         let mut file = File::from(fd);
         file.write_all(bytes)?;
@@ -22,17 +22,17 @@ impl MemoryFile {
     }
 
     /// Its number, the same in a child that inherits it.
-    pub(super) fn fd(&self) -> RawFd {
+    pub(crate) fn fd(&self) -> RawFd {
         self.file.as_raw_fd()
     }
 
     /// Its path for a child that inherits it.
-    pub(super) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("/dev/fd/{}", self.fd())
     }
 
     /// What has been written into it by now.
-    pub(super) fn read(&self) -> io::Result<String> {
+    pub(crate) fn read(&self) -> io::Result<String> {
         let mut bytes = vec![0; usize::try_from(self.file.metadata()?.len()).unwrap_or(0)];
         let read = self.file.read_at(&mut bytes, 0)?;
         bytes.truncate(read);
