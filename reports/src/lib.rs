@@ -6,6 +6,8 @@
 
 mod article;
 pub mod charts;
+mod cost_line;
+mod cost_table;
 mod csv;
 mod curve;
 mod estimate;
@@ -27,6 +29,7 @@ mod table;
 mod text;
 
 pub use article::{ARTICLE_URL, Article, ArticleRow, Measured, PUBLISHED, Published, Verdict, article};
+pub use cost_line::{CostLine, CostPoint};
 pub use csv::csv;
 pub use curve::CurvePoint;
 pub use estimate::{Estimate, median, median_interval};

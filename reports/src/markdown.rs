@@ -1,5 +1,7 @@
 //! The answer for a job summary, a pull request or a README.
 
+use crate::cost_line::CostLine;
+use crate::cost_table;
 use crate::facts;
 use crate::failures::{FailureGroup, failures};
 use crate::headline::headline;
@@ -36,6 +38,7 @@ pub fn markdown(summary: &Summary) -> String {
             out.push_str(&format!("\n{}.\n", escape(&sdk)));
         }
     }
+    out.push_str(&costs(&summary.cost_lines));
     out.push_str(&lives(&summary.lifecycle));
     let failures = failures(summary);
     if !failures.is_empty() {
@@ -51,6 +54,24 @@ pub fn markdown(summary: &Summary) -> String {
     );
     out.push_str(&format!("\n{} {}\n", escape(&facts::whereabouts(summary)), escape(&facts::how(summary))));
     out.push_str(&repeat(&summary.environment.command_line));
+    out
+}
+
+/// The price of an operation and of being called.
+fn costs(lines: &[CostLine]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mut out = "\n### Cost against work\n\n".to_owned();
+    out.push_str(
+        "| plugin | host | ns per operation | interval | called µs | off the line |\n|---|---|--:|--:|--:|--:|\n",
+    );
+    for line in lines {
+        let [per_operation, between, called, off] = cost_table::figures(line);
+        let fields = [name(&line.plugin), name(&line.host), per_operation, escape(&between), called, off];
+        out.push_str(&format!("| {} |\n", fields.join(" | ")));
+    }
+    out.push_str(&format!("\n{}\n", cost_table::WORDS));
     out
 }
 

@@ -2,6 +2,7 @@
 
 use tollgate_record::{Control, Mode, Phase, Variant};
 
+use crate::cost_line::is_only_a_point;
 use crate::estimate::{Estimate, over_starts};
 use crate::language;
 use crate::summary::{Summary, SummaryCell};
@@ -120,7 +121,9 @@ pub fn places(summary: &Summary) -> Vec<Place<'_>> {
     let mut places: Vec<Place<'_>> = Vec::new();
     let plugins = || summary.cells.iter().filter(|cell| cell.phase == Phase::Request && cell.control.is_none());
     let workload_of_rows = if plugins().any(|cell| cell.workload != NOOP) { NOOP } else { "" };
-    for cell in plugins().filter(|cell| cell.workload != workload_of_rows) {
+    let has_table =
+        |cell: &&SummaryCell| cell.workload != workload_of_rows && !is_only_a_point(summary, &cell.workload);
+    for cell in plugins().filter(has_table) {
         let here = |place: &&mut Place<'_>| {
             place.mode == cell.mode && place.workload == cell.workload && place.hosts[0].0 == cell.host
         };

@@ -8,6 +8,7 @@ use tollgate_record::{
     Variant,
 };
 
+use crate::cost_line::{CostLine, cost_lines};
 use crate::curve::{CurvePoint, carries, curve};
 use crate::estimate::{self, Estimate};
 use crate::lifecycle::{Lifecycle, lifecycles};
@@ -28,6 +29,8 @@ pub struct Summary {
     pub cells: Vec<SummaryCell>,
     /// One per plugin and host in process: phases, artifact, memory and soak.
     pub lifecycle: Vec<Lifecycle>,
+    /// One per plugin and place that was measured at several amounts of work.
+    pub cost_lines: Vec<CostLine>,
 }
 
 /// The machine and programs of a run, and what it set out to do.
@@ -51,6 +54,8 @@ pub struct RunEnvironment {
     pub timed_with_limits: Option<bool>,
     /// How long each arm in process was soaked, milliseconds; null when none was.
     pub soak_ms: Option<u64>,
+    /// Operations in each of a workload's three loops, by its name; empty in records of before these were noted.
+    pub operations: BTreeMap<String, u32>,
     /// Cores of the two ends, by mode or gateway.
     pub placement: BTreeMap<String, Placement>,
     /// When the run began, milliseconds since 1970.
@@ -148,6 +153,7 @@ pub fn summarize(record: &Record) -> Summary {
             requests_per_batch: plan.requests_per_batch,
             timed_with_limits: plan.timed_with_limits,
             soak_ms: plan.soak_ms,
+            operations: plan.operations.clone(),
             placement: plan.placement.clone(),
             started_unix_ms: record.started_unix_ms,
             finished_unix_ms: record.finished_unix_ms,
@@ -155,6 +161,7 @@ pub fn summarize(record: &Record) -> Summary {
             machine: record.environment.clone(),
         },
         lifecycle: lifecycles(record, &cells),
+        cost_lines: cost_lines(plan, &cells),
         cells,
     }
 }

@@ -1,5 +1,6 @@
 //! The answer in a terminal: fits 80 columns and uses more when there are more.
 
+use crate::cost_table;
 use crate::facts;
 use crate::failures::{FailureGroup, failures};
 use crate::grid::Grid;
@@ -43,8 +44,9 @@ pub fn table(summary: &Summary, options: TableOptions) -> String {
         lines.push(String::new());
     }
     let lives = &summary.lifecycle;
-    for part in [life_table::lives(lives, options.width), life_table::soaks(lives, options.width)] {
-        let Some(part) = part else { continue };
+    let costs = cost_table::costs(&summary.cost_lines, options.width);
+    let parts = [costs, life_table::lives(lives, options.width), life_table::soaks(lives, options.width)];
+    for part in parts.into_iter().flatten() {
         lines.push(paint.bold(&text::elide(&part.title, options.width as usize)));
         lines.extend(paint.grid(part.lines, false));
         lines.extend(part.warnings.iter().map(|line| paint.red(line)));

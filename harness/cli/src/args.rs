@@ -65,6 +65,9 @@ pub(crate) struct Selectors {
     /// A workload (default: all); plugins given by path are held to its effects only when it is named
     #[arg(long = "workload", value_name = "NAME")]
     pub(crate) workloads: Vec<String>,
+    /// Besides, the workload `headers` with so many operations in each of its loops: cost against work (`0,5,40,80`)
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) operations: Vec<u32>,
     /// Leave out a plugin, host or gateway
     #[arg(long = "skip", value_name = "NAME")]
     pub(crate) skip: Vec<String>,

@@ -34,6 +34,8 @@ pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule
         arms(selection).filter(|arm| arm.plugin.is_some()).map(|arm| arm.id.workload.clone()).collect();
     workloads.sort();
     workloads.dedup();
+    let held_to = arms(selection).filter(|arm| arm.plugin.as_ref().is_some_and(|plugin| plugin.workload_checked));
+    let operations = held_to.map(|arm| (arm.id.workload.clone(), arm.workload.operations)).collect();
 
     Record {
         schema: SCHEMA.to_owned(),
@@ -52,6 +54,7 @@ pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule
             timed_with_limits: Some(timed_with_limits(selection)),
             soak_ms: options.soak.map(|soak| soak.as_millis() as u64),
             workloads,
+            operations,
             placement: placements,
         },
         cells: Vec::new(),

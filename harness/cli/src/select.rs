@@ -16,7 +16,7 @@ const IN_PROCESS: &str = "in-process";
 /// Name of the workload of the control arms: without a plugin there is nothing that one could ask.
 const NO_WORKLOAD: &str = "none";
 /// Name of the workload of a plugin given by path that is held to no workload's effects.
-pub(crate) const OWN_WORKLOAD: &str = "own";
+const OWN_WORKLOAD: &str = "own";
 
 /// An arm of the plan.
 #[derive(Clone)]
@@ -265,12 +265,18 @@ fn workloads(selectors: &Selectors) -> anyhow::Result<Vec<Workload>> {
         known("workload", name, all())?;
     }
     let wanted = |workload: &&Workload| selectors.workloads.is_empty() || selectors.workloads.contains(&workload.name);
-    let workloads = tollgate_fixtures::workloads().iter().filter(wanted);
-    let Some(file) = &selectors.request else { return Ok(workloads.cloned().collect()) };
+    let mut workloads: Vec<Workload> = tollgate_fixtures::workloads().iter().filter(wanted).cloned().collect();
+    for &operations in &selectors.operations {
+        // Those of the catalogue are points of the line as well.
+        if workloads.iter().all(|workload| workload.operations != operations) {
+            workloads.push(tollgate_fixtures::workloads()[0].with_operations(operations));
+        }
+    }
+    let Some(file) = &selectors.request else { return Ok(workloads) };
     let file = RequestFile::read(file).map_err(|error| usage(error.to_string()))?;
     check_request(&file)?;
     // Of every arm, controls and reference plugins too: only what gets the same request can be compared.
-    Ok(workloads.map(|workload| file.in_place_of(workload)).collect())
+    Ok(workloads.iter().map(|workload| file.in_place_of(workload)).collect())
 }
 
 /// Headers that the workloads set and remove, by which it is seen whether they did, must not be there already.

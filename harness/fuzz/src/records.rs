@@ -74,6 +74,7 @@ fn entries() -> Vec<Entry> {
             requests_per_batch: 64,
             timed_with_limits: Some(false),
             soak_ms: None,
+            operations: [("headers".to_owned(), 20)].into(),
             workloads: vec!["headers".into()],
             placement: BTreeMap::from([("in_process".into(), Placement::SameCore { core: 1 })]),
         },

@@ -38,6 +38,10 @@ pub struct Plan {
     pub soak_ms: Option<u64>,
     /// Workloads by name.
     pub workloads: Vec<String>,
+    /// Operations in each of a workload's three loops (set, get, remove), by its name; none for one that is not of these
+    /// loops.
+    #[serde(default)]
+    pub operations: BTreeMap<String, u32>,
     /// Where the ends of each mode or gateway ran (`in_process`, `embedded`, `envoy`).
     pub placement: BTreeMap<String, Placement>,
 }

@@ -6,12 +6,14 @@
 mod article;
 mod bars;
 mod canvas;
+mod cost;
 mod percentiles;
 mod scale;
 
 pub use article::article;
 pub use bars::bars;
 pub(crate) use bars::shows_noise;
+pub use cost::cost;
 pub use percentiles::percentiles;
 
 /// Width of every chart in its own pixels. A page shows it at 360 to 544 pixels, so that one drawing does for a phone

@@ -3,6 +3,7 @@
 mod answer;
 mod article;
 mod compare;
+mod cost;
 mod data;
 mod figures;
 mod lifecycle;
@@ -99,6 +100,7 @@ impl<'a> View<'a> {
             self.section("percentiles", "Percentiles", &percentiles::body(self)),
             self.section("article", "Beside the published figures", &article::body(self)),
             self.section("figures", "All figures", &figures::body(self)),
+            self.section("cost", "Cost against work", &cost::body(self)),
             self.section("lifecycle", "Life and memory", &lifecycle::body(self)),
             self.section("work", "Work per request", &work::body(self)),
             self.section("failures", "Failures", &method::failures(self)),
@@ -126,6 +128,7 @@ fn contents(views: &[View<'_>], body: &str) -> String {
                 ("percentiles", "Percentiles"),
                 ("article", "Published"),
                 ("figures", "Figures"),
+                ("cost", "Cost"),
                 ("lifecycle", "Life"),
                 ("work", "Work"),
                 ("failures", "Failures"),

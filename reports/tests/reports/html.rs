@@ -11,7 +11,7 @@ use tollgate_reports::{charts, html, json, places, summarize};
 
 fn pages() -> Vec<(&'static str, Vec<Record>)> {
     let usual = record(&Make::default());
-    let hostile = record(&Make { hostile: true, starts: 3, envoy: false, requests: 500 });
+    let hostile = record(&Make { hostile: true, starts: 3, envoy: false, requests: 500, lines: true });
     let mut empty = record(&Make { requests: 5, ..Make::default() });
     empty.cells.clear();
     vec![
@@ -147,7 +147,7 @@ fn the_embedded_data_are_the_summary() {
 
 #[test]
 fn names_show_as_text_and_nothing_more() {
-    let page = html(&[record(&Make { hostile: true, starts: 2, envoy: false, requests: 100 })]);
+    let page = html(&[record(&Make { hostile: true, starts: 2, envoy: false, requests: 100, lines: true })]);
     assert!(!page.contains("<script>alert"), "no script of a name");
     assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)"), "but its text");
     assert!(page.contains("rtl\\u{202E}evil"), "direction marks are written out");

@@ -1,5 +1,6 @@
 //! Whole reports of synthetic records, in one test program.
 
+mod cost;
 mod html;
 mod lives;
 mod soak;

@@ -47,11 +47,13 @@ pub(crate) struct Make {
     pub(crate) envoy: bool,
     pub(crate) hostile: bool,
     pub(crate) requests: u64,
+    /// Whether there is a third amount of work, and with it lines of cost.
+    pub(crate) lines: bool,
 }
 
 impl Default for Make {
     fn default() -> Self {
-        Self { starts: 6, envoy: true, hostile: false, requests: 12_000 }
+        Self { starts: 6, envoy: true, hostile: false, requests: 12_000, lines: false }
     }
 }
 
@@ -107,6 +109,7 @@ fn plan(starts: u32) -> Plan {
         requests_per_batch: 20,
         timed_with_limits: Some(false),
         soak_ms: Some(60_000),
+        operations: WORKLOADS.map(|(name, operations, _)| (name.to_owned(), operations)).into(),
         workloads: vec!["headers".to_owned(), "noop".to_owned()],
         placement: BTreeMap::from([
             ("in_process".to_owned(), Placement::SameCore { core: 1 }),
@@ -115,6 +118,9 @@ fn plan(starts: u32) -> Plan {
         ]),
     }
 }
+
+/// Workloads with their operations in each loop and their share of the cost of `headers`: a line.
+const WORKLOADS: [(&str, u32, f64); 3] = [("headers", 20, 1.0), ("noop", 0, 0.07), ("headers-40", 40, 1.93)];
 
 struct Builder<'a> {
     random: fastrand::Rng,
@@ -140,13 +146,12 @@ impl Builder<'_> {
             if host == "envoy" && kind == PluginKind::Native {
                 continue;
             }
-            for workload in ["headers", "noop"] {
+            for &(workload, _, share) in &WORKLOADS[..if self.make.lines { 3 } else { 2 }] {
                 let mut cell = empty_cell(mode, host, name, workload, Phase::Request);
                 (cell.language, cell.kind, cell.variant) = (language.to_owned(), Some(kind), variant);
                 cell.artifact = (kind != PluginKind::Native).then(|| artifact(name));
                 cell.counters = Some(counters(kind, language, variant, workload));
                 cell.proof = Some("trace equal to the catalogue's: 20 replace, 20 get, 20 remove".to_owned());
-                let share = if workload == "noop" { 0.07 } else { 1.0 };
                 let added = added[column] * share;
                 cell.series = self.series(base_us, Some(added));
                 if mode == Mode::InProcess && kind != PluginKind::Native {

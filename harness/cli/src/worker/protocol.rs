@@ -9,7 +9,7 @@ use tollgate_fixtures::Workload;
 use tollgate_hosts::Repeated;
 use tollgate_record::{CellId, Counters, Failure, Series, Soak};
 
-use crate::select::{Arm, OWN_WORKLOAD};
+use crate::select::Arm;
 
 /// What a worker is asked to do.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,10 +58,12 @@ pub(crate) struct WorkerArm {
     workload: WorkloadRef,
 }
 
-/// A workload of the catalogue, with the configuration and the exchange that it has here.
+/// A workload, which differs from the catalogue's first in these.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct WorkloadRef {
     name: String,
+    description: String,
+    operations: u32,
     config: Vec<u8>,
     /// None when it is the catalogue's.
     exchange: Option<ExchangeRef>,
@@ -143,7 +145,13 @@ impl From<&Workload> for WorkloadRef {
     fn from(workload: &Workload) -> Self {
         let exchange = ExchangeRef::from(workload);
         let is_own = tollgate_fixtures::workloads().first().is_none_or(|first| exchange != ExchangeRef::from(first));
-        Self { name: workload.name.clone(), config: workload.config.clone(), exchange: is_own.then_some(exchange) }
+        Self {
+            name: workload.name.clone(),
+            description: workload.description.clone(),
+            operations: workload.operations,
+            config: workload.config.clone(),
+            exchange: is_own.then_some(exchange),
+        }
     }
 }
 
@@ -160,14 +168,10 @@ impl From<&Workload> for ExchangeRef {
 
 impl WorkloadRef {
     fn load(self) -> anyhow::Result<Workload> {
-        // A plugin's own workload is the catalogue's first with another name and configuration.
-        let name = Some(self.name.as_str()).filter(|&name| name != OWN_WORKLOAD);
-        let workload = match name {
-            Some(name) => tollgate_fixtures::workload(name),
-            None => tollgate_fixtures::workloads().first(),
-        };
-        let workload = workload.context("worker and parent differ; build again")?.clone();
-        let workload = Workload { name: self.name, config: self.config, ..workload };
+        let first = tollgate_fixtures::workloads().first();
+        let first = first.context("the catalogue has no workload; this build is broken")?.clone();
+        let Self { name, description, operations, config, .. } = self;
+        let workload = Workload { name, description, operations, config, ..first };
         Ok(match self.exchange {
             None => workload,
             Some(ExchangeRef { request_headers, request_body, response_headers, response_body }) => {
