@@ -196,6 +196,25 @@ fn install_puts_the_pinned_envoy_in_its_place_once() {
     start_with(&path).unwrap();
 }
 
+/// Envoy counts a run for each function, so that a script with both has two for each request.
+#[test]
+fn a_script_with_one_function_or_both_is_proved() {
+    let _one = one_at_a_time();
+    let Some((envoy, _)) = envoy() else { return };
+    let request = "function envoy_on_request(handle)\n  handle:headers():add('x-seen', 'request')\nend\n";
+    let response = "function envoy_on_response(handle)\n  handle:headers():add('x-seen', 'response')\nend\n";
+    let scripts = [("request", request, 1), ("response", response, 1), ("both", &[request, response].concat(), 2)];
+    let of_scripts = scripts.map(|(name, source, _)| arm(envoy, &script_plugin(name, source), headers()));
+    let arms: Vec<_> = controls(envoy).into_iter().chain(of_scripts).collect();
+    let outcomes = measure_for(start(envoy, &arms).as_mut(), &arms, Duration::from_millis(300));
+    for (name, _, per_request) in scripts {
+        let (_, outcome) = outcomes.iter().find(|(id, _)| id.plugin == name).unwrap();
+        let (_, proof) = outcome.as_ref().unwrap_or_else(|failure| panic!("{name}: {}", failure.message));
+        let counts: Vec<u64> = proof.split(' ').filter_map(|word| word.parse().ok()).collect();
+        assert!(counts[0] > 0 && counts[1] == per_request * counts[0], "{name}: {proof}");
+    }
+}
+
 /// What is said of a plugin before it is run must be what Envoy then does.
 #[test]
 fn objections_are_those_of_envoy_itself() {

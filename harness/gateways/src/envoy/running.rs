@@ -71,10 +71,12 @@ impl RunningEnvoy {
                 let prefix = format!("lua.{}", arm_name(arm));
                 let runs = stat(stats, arm, &format!("{prefix}.executions"));
                 let errors = stat(stats, arm, &format!("{prefix}.errors"));
-                // Lua in Envoy fails open: a script that breaks looks like a fast one.
-                if (runs, errors) != (sent, 0) {
+                // Lua in Envoy fails open: a script that breaks looks like a fast one. Envoy counts a run for each of
+                // `envoy_on_request` and `envoy_on_response` that the script defines.
+                if ![sent, 2 * sent].contains(&runs) || errors != 0 {
                     let message = format!(
-                        "envoy ran the script {runs} times for {sent} requests, with {errors} errors; run `tollgate verify`"
+                        "envoy ran the script {runs} times for {sent} requests, with {errors} errors; run `tollgate verify` \
+                         without a gateway to see what the script does in process"
                     );
                     return Err(Failure::plugin("proof", message));
                 }

@@ -63,6 +63,16 @@ pub(crate) fn arm(gateway: &dyn Gateway, plugin: &Plugin, workload: &Workload) -
     Arm { id: id(gateway, &plugin.name, &workload.name), plugin: Some(plugin.clone()), workload: workload.clone() }
 }
 
+/// A script given by path, as somebody's own: nothing is known of what it does to the headers.
+pub(crate) fn script_plugin(name: &str, source: &str) -> Plugin {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join(format!("{name}.lua"));
+    fs::write(&path, source).expect("it can be written to");
+    let mut plugin = tollgate_fixtures::load(&path).expect("it is a script");
+    plugin.workload_checked = false;
+    plugin
+}
+
 /// The controls, and the plugins of these names with the default workload.
 pub(crate) fn arms_of(gateway: &dyn Gateway, names: &[&str]) -> Vec<Arm> {
     let named = names.iter().map(|name| arm(gateway, plugin(name).expect("it is in the catalogue"), headers()));
