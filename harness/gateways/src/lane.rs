@@ -154,11 +154,19 @@ impl Lane {
 /// Compares the last response with the contract. `left` is what must be left of the canary, none if anything may.
 fn check(probe: &mut Probe, label: &str, left: &Option<Option<String>>) -> Result<(), Trouble> {
     let response = probe.response().map_err(Trouble::Probe)?;
+    // The route behind the plugin puts the arm's name on its response.
+    let Some(who) = response.arm else {
+        return Err(Trouble::Response(format!(
+            "status {} came from something before the route: the plugin itself, or the gateway because the plugin \
+             failed; only a request that gets to the route is measured here, so give one with `--request`, or what the \
+             plugin wants with `--config`",
+            response.status
+        )));
+    };
     if response.status != 200 {
         return Err(Trouble::Response(format!("answered with status {} in place of 200", response.status)));
     }
-    if response.arm != Some(label) {
-        let who = response.arm.unwrap_or("nobody that says its name");
+    if who != label {
         return Err(Trouble::Response(format!("{who} answered in place of {label}")));
     }
     if response.body != BODY.as_bytes() {

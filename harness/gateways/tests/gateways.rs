@@ -135,6 +135,23 @@ fn a_plugin_that_does_nothing_is_found_by_the_canary() {
 
 /// Not a test by itself: it runs in a process of its own, because a thread that never returns cannot be ended.
 #[test]
+fn a_plugin_that_answers_itself_is_told_so_and_what_to_do() {
+    let _one = one_at_a_time();
+    let source = "function envoy_on_request(handle)\n  handle:respond({[':status'] = '403'}, 'no')\nend\n";
+    let plugin = script_plugin("denies", source);
+    for gateway in distinct_gateways().filter(|gateway| gateway.runs(plugin.kind)) {
+        let mut arms = controls(gateway);
+        arms.push(arm(gateway, &plugin, headers()));
+        let outcomes = measure_for(start(gateway, &arms).as_mut(), &arms, Duration::from_millis(100));
+        let (id, outcome) = outcomes.into_iter().find(|(id, _)| id.plugin == plugin.name).unwrap();
+        let failure = outcome.unwrap_err();
+        assert_eq!(failure.class, FailureClass::Plugin, "{id}: {}", failure.message);
+        let said = ["status 403 came from something before the route", "`--request`"];
+        assert!(said.iter().all(|said| failure.message.contains(said)), "{id}: {}", failure.message);
+    }
+}
+
+#[test]
 fn helper_that_measures_an_endless_plugin() {
     let Some(name) = std::env::var_os("TOLLGATE_TEST_ENDLESS") else { return };
     let gateway = tollgate_gateways::gateway(name.to_str().unwrap()).unwrap();
