@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::*;
-use tollgate_fixtures::{bad_plugins, plugins};
+use tollgate_fixtures::{Plugin, bad_plugins, plugins, workload};
 use tollgate_gateways::{GatewayError, Options, install_envoy, installed_envoy, measure};
 use tollgate_record::{FailureClass, PluginKind};
 
@@ -194,6 +194,30 @@ fn install_puts_the_pinned_envoy_in_its_place_once() {
     assert_eq!(path.metadata().unwrap().modified().unwrap(), modified, "the second time there is nothing to do");
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o755);
     start_with(&path).unwrap();
+}
+
+/// It is somebody's own, so its bodies are too; a plugin that is held to a workload has to leave them alone.
+#[test]
+fn a_body_that_a_plugin_of_its_own_writes_is_no_failure() {
+    let _one = one_at_a_time();
+    let Some((envoy, _)) = envoy() else { return };
+    let source = "function envoy_on_response(handle)\n  local bytes = handle:body():setBytes('another body')\n  \
+                  handle:headers():replace('content-length', bytes)\nend\n";
+    let own = script_plugin("own-body", source);
+    let mut held = Plugin { workload_checked: true, ..own.clone() };
+    held.name = "held".to_owned();
+    let mut arms = controls(envoy);
+    arms.extend([&own, &held].map(|plugin| arm(envoy, plugin, workload("noop").unwrap())));
+    let outcomes = measure_for(start(envoy, &arms).as_mut(), &arms, Duration::from_millis(300));
+    for (id, outcome) in outcomes {
+        match outcome {
+            Ok(_) => assert_ne!(id.plugin, "held", "its body is not the contract's"),
+            Err(failure) => {
+                assert_eq!(id.plugin, "held", "{}", failure.message);
+                assert!(failure.message.contains("12 other bytes of body"), "{}", failure.message);
+            }
+        }
+    }
 }
 
 /// Envoy counts a run for each function, so that a script with both has two for each request.
