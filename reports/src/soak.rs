@@ -11,6 +11,8 @@
 //!   always found. A heap that doubles does so exactly once between each two floors, for they lie a doubling apart.
 //! - The floor of a saw is its trough, so teeth do not count as long as a quarter of the run holds one. What a floor must
 //!   rise by to count is an eighth of the deepest fall nearby, since then troughs are known no better.
+//! - What leaks between R/2 and R is a third more than what leaks between R/8 and R/2. A collected heap that finds its
+//!   size grows less each time instead: when the last growth is less than half of those before it, it is no leak yet.
 //! - One growth in one place is no leak. Several that are not in all places are not decided: it may be a small leak.
 //!
 //! All that leaks stays in memory, so the leak of a request is at most the memory at the end divided by the requests,
@@ -128,6 +130,8 @@ fn verdict(soak: &Soak) -> (SoakVerdict, String) {
 struct Growth {
     /// Between the floors at R/8, R/4, R/2 and R.
     doublings: [bool; 3],
+    /// Whether the last of them is less than half of the two before it.
+    fades: bool,
     /// After the last floor.
     late: bool,
 }
@@ -146,14 +150,16 @@ impl Growth {
             values.windows(2).map(|pair| pair[0].saturating_sub(pair[1])).max().unwrap_or(0)
         };
         let rises = |at: u64| -> Option<bool> { Some(floor(at)? > floor(at / 2)?.saturating_add(fall(at) / 8)) };
+        let (early, middle, end) = (floor(all / 8)?, floor(all / 2)?, floor(all)?);
         Some(Self {
             doublings: [rises(all / 4)?, rises(all / 2)?, rises(all)?],
+            fades: end.saturating_sub(middle).saturating_mul(2) < middle.saturating_sub(early),
             late: samples.last()?.least_bytes > floor(all)?.saturating_add(fall(all)),
         })
     }
 
     fn goes_on(&self) -> bool {
-        self.doublings.iter().all(|grew| *grew)
+        self.doublings.iter().all(|grew| *grew) && !self.fades
     }
 
     /// Places in which it grew; none when the last half has none.

@@ -58,6 +58,28 @@ fn a_leak_of_a_few_pages_is_never_called_none() {
     }
 }
 
+/// As Go's heap was seen to fill in a plugin that keeps nothing, until its collector first ran.
+#[test]
+fn a_heap_that_finds_its_size_late_is_no_leak() {
+    let steps: [(u64, u64); 10] = [
+        (0, 48),
+        (24_576, 56),
+        (57_344, 64),
+        (90_112, 72),
+        (122_880, 80),
+        (155_648, 88),
+        (188_416, 104),
+        (212_992, 112),
+        (245_760, 120),
+        (671_744, 121),
+    ];
+    let held = |request: u64| steps.iter().rev().find(|(from, _)| request >= *from).unwrap().1 * PAGE;
+    let figures = of(1_018_123, held);
+    assert_eq!(figures.verdict, SoakVerdict::Inconclusive, "{figures:?}");
+    assert!(figures.reason.contains("soak it for longer"), "{figures:?}");
+    assert_eq!(of(4_000_000, held).verdict, SoakVerdict::NoLeak);
+}
+
 #[test]
 fn a_million_samples_are_judged_at_once() {
     let sample = |requests: u64| MemorySample { requests, least_bytes: requests * 16 };
