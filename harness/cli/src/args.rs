@@ -39,6 +39,7 @@ pub(crate) enum Verb {
 const RUN_EXAMPLES: &str = "Examples:
   tollgate run                                     all plugins, in process and on the embedded gateway
   tollgate run --gateway envoy                     and on a real Envoy (see `tollgate install envoy`)
+  tollgate run --plugin lua --gateway envoy --gateway nginx --gateway haproxy
   tollgate run --plugin ./mine.wasm --config c.json --time quick
   tollgate run --plugin lua --plugin rust-sdk --only in-process
   tollgate run --plugin ./mine.wasm --only in-process --soak 60s";

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use support::{bad_plugin, children, envoy, run, runs, status, stderr, tollgate};
+use support::{bad_plugin, children, envoy, run, runs, status, stderr, stdout, tollgate};
 use tollgate_record::{Mode, Phase, Record};
 
 /// A run of the cheapest plugin, with something wrong beside it.
@@ -211,6 +211,27 @@ fn a_missing_envoy_is_a_row_with_the_command_that_gets_it() {
         assert!(message.contains("tollgate install envoy") || message.contains("--envoy"), "{message}");
     }
     native_was_measured(&record, Mode::Live);
+}
+
+#[test]
+fn a_program_that_is_missing_or_unfit_is_a_row_with_the_command_that_gets_it() {
+    for (gateway, variable, package) in [
+        ("nginx", "TOLLGATE_NGINX", "libnginx-mod-http-lua"),
+        ("haproxy", "TOLLGATE_HAPROXY", "apt-get install haproxy"),
+    ] {
+        for program in ["/no/such/program", "/bin/false", "/bin/true"] {
+            let output = tollgate()
+                .args(["verify", "--plugin", "lua", "--gateway", gateway])
+                .env(variable, program)
+                .output()
+                .unwrap();
+            let said = format!("{}{}", stdout(&output), stderr(&output));
+            assert_eq!(status(&output), 1, "{said}");
+            assert!(said.contains(program) && said.contains(package) && said.contains(variable), "{said}");
+            let listed = stdout(&tollgate().arg("list").env(variable, program).output().unwrap());
+            assert!(listed.contains(package) && listed.contains(program), "{listed}");
+        }
+    }
 }
 
 #[test]

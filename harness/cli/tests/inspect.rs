@@ -45,6 +45,21 @@ fn bad_plugins_are_shown_or_refused_with_5() {
 }
 
 #[test]
+fn a_script_that_wants_responses_is_shown_who_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("responses.lua");
+    std::fs::write(&path, "function envoy_on_response(handle) end\n").unwrap();
+    let text = stdout(&run(&["inspect", path.to_str().unwrap()]));
+    let (_, gateways) = text.split_once("gateways (live)").unwrap();
+    let says = |name: &str| {
+        let mut of = gateways.split("\n  ").filter(|part| part.starts_with(name));
+        of.next().unwrap_or_else(|| panic!("no {name}: {text}")).to_owned()
+    };
+    assert!(says("haproxy").contains("refuses it"), "{text}");
+    assert!(says("nginx").contains("loads it") && says("envoy").contains("loads it"), "{text}");
+}
+
+#[test]
 fn json_is_one_object_with_everything() {
     let output = run(&["inspect", "go-sdk", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();

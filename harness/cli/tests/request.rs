@@ -4,7 +4,7 @@ mod support;
 
 use std::path::Path;
 
-use support::{run, status, stderr, stdout};
+use support::{programs, run, status, stderr, stdout};
 
 /// Raises an error unless it gets exactly the request of [`REQUEST`].
 const SCRIPT: &str = r#"
@@ -38,18 +38,14 @@ fn plugins_get_the_request_in_process_and_live() {
     let script = file(folder.path(), "own.lua", SCRIPT);
     let mut args = vec!["verify", "--gateway", "embedded", "--request", &request];
     args.extend(["--plugin", "boundary", "--plugin", "lua", "--plugin", &script]);
-    let envoy = tollgate_gateways::find_envoy(None).is_ok();
-    if envoy {
-        args.extend(["--gateway", "envoy"]);
-    } else {
-        eprintln!("*** NOT TESTED ON ENVOY: it is not installed ***");
-    }
+    let programs = programs();
+    args.extend(programs.iter().flat_map(|name| ["--gateway", *name]));
     let output = run(&args);
     let text = stdout(&output);
     assert_eq!(status(&output), 0, "{text}{}", stderr(&output));
-    for place in ["luajit", "embedded", "envoy"] {
+    for place in ["luajit", "embedded"].into_iter().chain(programs) {
         let line = format!("ok    own on {place} (own)");
-        assert!(text.contains(&line) || (place == "envoy" && !envoy), "no `{line}`: {text}");
+        assert!(text.contains(&line), "no `{line}`: {text}");
     }
     // Without the file the script does not get what it wants: so it was the file.
     let output = run(&["verify", "--plugin", &script, "--plugin", "native"]);

@@ -1,5 +1,6 @@
-//! The main job, whole: all plugins in process, on the embedded gateway and on a real Envoy, to a report that a real
-//! browser shows. Where Envoy or Chromium is missing the tests say so; `.ci/run` installs both and allows no skip.
+//! The main job, whole: all plugins in process, on the embedded gateway and on a real Envoy, nginx and HAProxy, to a
+//! report that a real browser shows. Where one of these or Chromium is missing the tests say so; `.ci/run` installs all
+//! and allows no skip.
 
 mod support;
 
@@ -8,7 +9,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use support::{envoy, run, status, stderr, stdout};
+use support::{programs, run, status, stderr, stdout};
 use tollgate_hosts::HOSTS;
 use tollgate_record::{Phase, PluginKind, Record};
 
@@ -19,9 +20,7 @@ fn finished_run() -> &'static Path {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("out");
         let mut args = vec!["run", "--time", "quick", "--quiet", "--seed", "7", "--out", out.to_str().unwrap()];
-        if envoy() {
-            args.extend(["--gateway", "envoy"]);
-        }
+        args.extend(programs().into_iter().flat_map(|name| ["--gateway", name]));
         let output = run(&args);
         assert_eq!(status(&output), 0, "{}{}", stdout(&output), stderr(&output));
         for plugin in tollgate_fixtures::plugins() {
@@ -35,7 +34,7 @@ fn finished_run() -> &'static Path {
 #[test]
 fn every_plugin_has_a_figure_in_every_place() {
     let record = Record::read(&finished_run().join("record.json")).unwrap();
-    let gateways = ["embedded", "envoy"].into_iter().filter(|name| *name == "embedded" || envoy());
+    let gateways = ["embedded"].into_iter().chain(programs());
     let gateways: Vec<_> = gateways.filter_map(tollgate_gateways::gateway).collect();
     for plugin in tollgate_fixtures::plugins() {
         let hosts = HOSTS.iter().filter(|host| host.is_default() && host.runs(plugin.kind)).map(|host| host.name());

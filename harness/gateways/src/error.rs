@@ -32,6 +32,33 @@ pub enum GatewayError {
         /// What it did instead.
         reason: String,
     },
+    /// A gateway's program is not installed, or not where it is said to be.
+    #[error("{reason}; install it (Debian: `{install}`), or name the binary with ${variable}")]
+    ProgramMissing {
+        /// Where it is not.
+        reason: String,
+        /// Command that installs it.
+        install: &'static str,
+        /// Variable that names the binary.
+        variable: &'static str,
+    },
+    /// A gateway's program is there and cannot be used: it is another program, or was built without Lua.
+    #[error(
+        "{path} is not a program that the gateway {gateway} can be run with: {reason}; install one (Debian: \
+         `{install}`), or name another with ${variable}"
+    )]
+    ProgramUnfit {
+        /// Name of the gateway.
+        gateway: &'static str,
+        /// The program.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// Command that installs a fit one.
+        install: &'static str,
+        /// Variable that names the binary.
+        variable: &'static str,
+    },
     /// A listener's port is taken.
     #[error(
         "cannot listen on {address}: the port is in use; stop the program that has it (`ss -ltnp` names it), choose \
@@ -100,6 +127,14 @@ pub enum GatewayError {
         /// Version whose answers are known.
         tested: &'static str,
     },
+    /// It does not report what it has counted.
+    #[error("{gateway} does not report what it has counted: {reason}; run again, and with fewer plugins")]
+    Report {
+        /// Name of the gateway.
+        gateway: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
     /// The system did not give what it takes to run a gateway.
     #[error("cannot {what}: {source}; check limits (`ulimit -a`) and free memory, then run again")]
     System {
@@ -115,7 +150,7 @@ impl GatewayError {
     pub fn into_failure(self) -> Failure {
         let stage = match self {
             Self::Died { .. } => "measure",
-            Self::Admin { .. } => "proof",
+            Self::Admin { .. } | Self::Report { .. } => "proof",
             _ => "start",
         };
         Failure::environment(stage, self.to_string())

@@ -10,6 +10,9 @@ use tollgate_record::{CellId, Failure, PluginKind};
 use crate::GatewayError;
 use crate::embedded::Embedded;
 use crate::envoy::Envoy;
+use crate::haproxy::HaProxy;
+use crate::nginx::Nginx;
+use crate::scripted::Scripted;
 
 /// A proxy that plugins run in.
 pub trait Gateway: Sync {
@@ -32,7 +35,8 @@ pub trait Gateway: Sync {
 
 /// All gateways, in the order in which lists show them.
 pub static GATEWAYS: LazyLock<Vec<&'static dyn Gateway>> = LazyLock::new(|| {
-    let mut gateways: Vec<&'static dyn Gateway> = vec![&Embedded::DEFAULT, &Envoy];
+    let mut gateways: Vec<&'static dyn Gateway> =
+        vec![&Embedded::DEFAULT, &Envoy, &Scripted(Nginx), &Scripted(HaProxy)];
     gateways.extend(Embedded::others().map(|other| -> &'static dyn Gateway { Box::leak(Box::new(other)) }));
     gateways
 });
@@ -40,6 +44,22 @@ pub static GATEWAYS: LazyLock<Vec<&'static dyn Gateway>> = LazyLock::new(|| {
 /// The gateway of that name.
 pub fn gateway(name: &str) -> Option<&'static dyn Gateway> {
     GATEWAYS.iter().copied().find(|gateway| gateway.name() == name)
+}
+
+/// Arms that a gateway can try to load, and those whose kind of plugin does not run in it.
+pub(crate) fn partition(gateway: &dyn Gateway, arms: &[Arm]) -> (Vec<usize>, Vec<(usize, Failure)>) {
+    let (mut loaded, mut refused) = (Vec::new(), Vec::new());
+    for (index, arm) in arms.iter().enumerate() {
+        match &arm.plugin {
+            Some(plugin) if !gateway.runs(plugin.kind) => {
+                let (name, kind) = (gateway.name(), plugin.kind.name());
+                let message = format!("{name} does not run {kind} plugins; leave it out with --skip");
+                refused.push((index, Failure::environment("start", message)));
+            }
+            _ => loaded.push(index),
+        }
+    }
+    (loaded, refused)
 }
 
 /// A cell as it stands in a run.

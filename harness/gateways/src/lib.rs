@@ -15,11 +15,15 @@ mod embedded;
 mod envoy;
 mod error;
 mod gateway;
+mod haproxy;
 mod install;
 mod lane;
 mod memory_file;
+mod nginx;
 mod placement;
 mod probe;
+mod program;
+mod scripted;
 mod tail;
 mod warmup;
 

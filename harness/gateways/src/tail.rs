@@ -2,11 +2,17 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Lines that are kept: a gateway's reason for a refusal is within its last few.
 const KEPT: usize = 40;
 /// Longest part of a line that is kept, in bytes.
 const LONGEST: u64 = 2_000;
+
+/// How long a line takes from a child to us, usually.
+const LAG: Duration = Duration::from_millis(2);
+/// How long the end of a pipe may take after the end of the process.
+const END_LAG: Duration = Duration::from_millis(300);
 
 /// The last lines of a child's standard error. A thread reads all of it, so that a child that complains about every
 /// request neither fills a disk nor stops on a full pipe.
@@ -36,9 +42,13 @@ impl Tail {
         Ok(tail)
     }
 
-    /// Whether there will be no more lines.
-    pub(crate) fn is_over(&self) -> bool {
-        self.lock().over
+    /// The lines of a child that has ended. The end of a pipe is read a moment after the end of the process.
+    pub(crate) fn all(&self) -> Vec<String> {
+        let begin = Instant::now();
+        while !self.lock().over && begin.elapsed() < END_LAG {
+            thread::sleep(Duration::from_millis(1));
+        }
+        self.lines()
     }
 
     /// The lines that are kept.
@@ -52,6 +62,24 @@ impl Tail {
         let from = lines.kept.len() - lines.news;
         lines.news = 0;
         lines.kept.range(from..).cloned().collect()
+    }
+
+    /// Lines that came since the last call, waited for a little: a gateway writes a moment later than it answers.
+    pub(crate) fn late_news(&self) -> Vec<String> {
+        let begin = Instant::now();
+        loop {
+            let news = self.news();
+            if !news.is_empty() || begin.elapsed() > 25 * LAG {
+                return news;
+            }
+            thread::sleep(LAG);
+        }
+    }
+
+    /// Forgets lines that came so far, those among them that are on their way.
+    pub(crate) fn forget_news(&self) {
+        thread::sleep(LAG);
+        self.news();
     }
 
     /// The last lines as the end of a message: `; its last words: ...`, or nothing.

@@ -1,17 +1,14 @@
-//! Envoy as a process: what happens when it is not there, is no Envoy, refuses, dies, hangs, or when we die.
+//! Envoy's own: what happens when it is not there, is no Envoy, or refuses.
 
 mod common;
 
-use std::io::{BufRead as _, BufReader};
-use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::*;
 use tollgate_fixtures::{Plugin, bad_plugins, plugins, workload};
-use tollgate_gateways::{GatewayError, Options, install_envoy, installed_envoy, measure};
+use tollgate_gateways::{GatewayError, Options, install_envoy, installed_envoy};
 use tollgate_record::{FailureClass, PluginKind};
 
 fn script(folder: &Path, text: &str) -> PathBuf {
@@ -63,74 +60,6 @@ fn a_wrapper_that_runs_envoy_is_taken_only_when_envoy_cannot_outlive_us() {
 }
 
 #[test]
-fn an_envoy_killed_in_the_middle_is_a_failure_of_every_arm() {
-    let _one = one_at_a_time();
-    let Some((envoy, _)) = envoy() else { return };
-    let arms = arms_of(envoy, &["lua", "boundary"]);
-    let mut running = start(envoy, &arms);
-    let pid = envoys_of(std::process::id())[0];
-    let mut killed = false;
-    let outcomes = measure(running.as_mut(), &arms, 0, 1, Duration::from_secs(10), 5, &mut |_, collector| {
-        if collector.blocks() == 3 && !killed {
-            killed = true;
-            signal("KILL", pid);
-        }
-        ControlFlow::Continue(())
-    });
-    assert!(killed && outcomes.len() == arms.len());
-    for measured in outcomes {
-        let (id, failure) = (measured.cell, measured.proof.unwrap_err());
-        assert_eq!(failure.class, FailureClass::Environment, "{id}");
-        assert!(failure.message.contains("died (signal 9)"), "{id}: {}", failure.message);
-        let kept = measured.series.map_or(0, |series| series.sample_blocks_ns.len());
-        assert!(kept >= 3, "{id}: {kept} blocks are left of the three that were finished");
-    }
-}
-
-#[test]
-fn an_envoy_that_hangs_ends_the_measurement() {
-    let _one = one_at_a_time();
-    let Some((envoy, _)) = envoy() else { return };
-    let arms = arms_of(envoy, &["boundary"]);
-    let mut running = start(envoy, &arms);
-    let pid = envoys_of(std::process::id())[0];
-    let begin = Instant::now();
-    let outcomes = measure(running.as_mut(), &arms, 0, 1, Duration::from_secs(10), 5, &mut |_, collector| {
-        if collector.blocks() == 3 {
-            signal("STOP", pid);
-        }
-        ControlFlow::Continue(())
-    });
-    drop(running);
-    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
-    assert!(outcomes.iter().all(|measured| measured.proof.is_err()));
-    assert!(!is_alive(pid), "a stopped process is killed as well");
-}
-
-#[test]
-fn the_thread_that_started_envoy_may_end_before_it() {
-    let _one = one_at_a_time();
-    let Some((envoy, _)) = envoy() else { return };
-    // The kernel's death signal comes with the end of the thread that forked: that must not be the caller's.
-    let pid = std::thread::scope(|scope| {
-        scope
-            .spawn(|| {
-                let running = start(envoy, &controls(envoy));
-                let pid = envoys_of(std::process::id())[0];
-                // Not Send: held back here for a while by leaking it, as a thread would that ends in the middle.
-                std::mem::forget(running);
-                pid
-            })
-            .join()
-            .unwrap()
-    });
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(is_alive(pid));
-    signal("KILL", pid);
-    assert!(soon(|| !is_alive(pid)));
-}
-
-#[test]
 fn the_configuration_can_be_kept() {
     let _one = one_at_a_time();
     let Some((envoy, _)) = envoy() else { return };
@@ -142,50 +71,15 @@ fn the_configuration_can_be_kept() {
     assert!(text.contains("FAIL_CLOSED") && text.contains("arm_2"), "{text}");
 }
 
-/// Not a test by itself: the parent that is killed in the next one.
-#[test]
-fn helper_that_holds_an_envoy() {
-    if std::env::var_os("TOLLGATE_TEST_HOLD").is_none() {
-        return;
-    }
-    let (envoy, _) = envoy().unwrap();
-    let _running = start(envoy, &arms_of(envoy, &["lua", "boundary"]));
-    println!("\nholding {}", envoys_of(std::process::id())[0]);
-    std::thread::sleep(Duration::from_secs(60));
-}
-
-#[test]
-fn envoy_dies_with_us_however_we_die_and_leaves_no_file() {
-    let _one = one_at_a_time();
-    if envoy().is_none() {
-        return;
-    }
-    for signal_name in ["KILL", "TERM", "INT", "HUP"] {
-        let temporary = tempfile::tempdir().unwrap();
-        let mut parent = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "helper_that_holds_an_envoy", "--nocapture"])
-            .env("TOLLGATE_TEST_HOLD", "1")
-            .env("TMPDIR", temporary.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(parent.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let pid: u32 = lines.into_iter().find_map(|line| line.strip_prefix("holding ")?.parse().ok()).unwrap();
-        assert!(is_alive(pid));
-        signal(signal_name, parent.id());
-        parent.wait().unwrap();
-        assert!(soon(|| !is_alive(pid)), "{signal_name}: envoy {pid} outlives its parent");
-        assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "{signal_name}: a file is left");
-    }
-}
-
 #[test]
 fn install_puts_the_pinned_envoy_in_its_place_once() {
     let _one = one_at_a_time();
-    let required = std::env::var_os("TOLLGATE_REQUIRE_ENVOY").is_some_and(|value| value == "1");
+    let required = std::env::var_os("TOLLGATE_REQUIRE_GATEWAYS").is_some_and(|value| value == "1");
     let path = installed_envoy().unwrap();
     if !required && !path.is_file() {
-        eprintln!("\n*** NOT TESTED: installing Envoy needs the network; TOLLGATE_REQUIRE_ENVOY=1 asks for it ***\n");
+        eprintln!(
+            "\n*** NOT TESTED: installing Envoy needs the network; TOLLGATE_REQUIRE_GATEWAYS=1 asks for it ***\n"
+        );
         return;
     }
     assert_eq!(install_envoy().unwrap(), path);

@@ -70,17 +70,25 @@ pub(crate) fn hosts() -> impl Iterator<Item = &'static dyn tollgate_hosts::Host>
     of_hosts::hosts()
 }
 
+/// Names of the gateways that are programs of their own and are here; in CI all must be.
+pub(crate) fn programs() -> Vec<&'static str> {
+    let all = tollgate_gateways::GATEWAYS.iter().map(|gateway| gateway.name());
+    all.filter(|name| !name.starts_with("embedded") && is_here(name)).collect()
+}
+
 /// Whether there is an Envoy here; in CI there must be.
 pub(crate) fn envoy() -> bool {
-    match tollgate_gateways::gateway("envoy")
-        .expect("it is in the list")
-        .version(&tollgate_gateways::Options::default())
-    {
+    is_here("envoy")
+}
+
+fn is_here(name: &str) -> bool {
+    let gateway = tollgate_gateways::gateway(name).expect("it is in the list");
+    match gateway.version(&tollgate_gateways::Options::default()) {
         Ok(_) => true,
         Err(error) => {
-            let required = std::env::var_os("TOLLGATE_REQUIRE_ENVOY").is_some();
-            assert!(!required, "TOLLGATE_REQUIRE_ENVOY is set and there is none: {error}");
-            eprintln!("\n*** NOT TESTED on a real Envoy: {error}\n");
+            let required = std::env::var_os("TOLLGATE_REQUIRE_GATEWAYS").is_some();
+            assert!(!required, "TOLLGATE_REQUIRE_GATEWAYS is set and {name} is missing: {error}");
+            eprintln!("\n*** NOT TESTED on {name}: {error}\n");
             false
         }
     }

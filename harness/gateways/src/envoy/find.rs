@@ -1,19 +1,12 @@
-use std::ffi::OsStr;
-use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
+use super::NAME;
 use crate::GatewayError;
 use crate::install::installed_envoy;
+use crate::program::{ask, in_path};
 
 /// Variable that names the binary.
 const VARIABLE: &str = "TOLLGATE_ENVOY";
-/// Envoy answers `--version` within 0.1 s; a program that does not end at all is no Envoy.
-const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Envoy's binary: the one that is named, else `$TOLLGATE_ENVOY`, else `envoy` in `PATH`, else the one that
 /// [`crate::install_envoy`] installed. What is named and not there is an error, not a reason to take another.
@@ -26,23 +19,13 @@ pub fn find_envoy(named: Option<&Path>) -> Result<PathBuf, GatewayError> {
         return found.ok_or(GatewayError::NoSuchEnvoy { path, named_by });
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    in_path(&path).or_else(|| installed_envoy().filter(|path| path.is_file())).ok_or(GatewayError::EnvoyMissing)
-}
-
-fn in_path(path: &OsStr) -> Option<PathBuf> {
-    let executable = |file: &PathBuf| {
-        file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-    };
-    std::env::split_paths(path)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join("envoy"))
-        .find(executable)
+    in_path(NAME, &path).or_else(|| installed_envoy().filter(|path| path.is_file())).ok_or(GatewayError::EnvoyMissing)
 }
 
 /// Asks the program for its version. A build that is not a clean release says so.
 pub(super) fn version_of(binary: &Path) -> Result<String, GatewayError> {
     let not_envoy = |reason: String| GatewayError::NotEnvoy { path: binary.to_owned(), reason };
-    let said = ask_version(binary).map_err(not_envoy)?;
+    let said = ask(binary, "--version").map_err(not_envoy)?;
     // `<path>  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`
     let parts: Vec<&str> = said.split("version: ").nth(1).unwrap_or_default().trim().split('/').collect();
     match parts[..] {
@@ -54,40 +37,6 @@ pub(super) fn version_of(binary: &Path) -> Result<String, GatewayError> {
 
 fn is_version(text: &str) -> bool {
     text.starts_with(|char: char| char.is_ascii_digit()) && text.contains('.')
-}
-
-fn ask_version(binary: &Path) -> Result<String, String> {
-    let mut child = Command::new(binary)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| format!("it cannot be run ({error})"))?;
-    let begin = Instant::now();
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if begin.elapsed() < VERSION_TIMEOUT => thread::sleep(Duration::from_millis(2)),
-            other => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(match other {
-                    Err(error) => format!("its end cannot be waited for ({error})"),
-                    Ok(_) => format!("`--version` did not end within {VERSION_TIMEOUT:?}"),
-                });
-            }
-        }
-    };
-    if !status.success() {
-        return Err(format!("`--version` ended with {status}"));
-    }
-    let mut said = String::new();
-    let stdout = child.stdout.take().expect("it was asked to be piped");
-    // The version is one line; a program that writes without end is cut off.
-    stdout.take(4_096).read_to_string(&mut said).map_err(|error| format!("`--version` is not text ({error})"))?;
-    Ok(said)
 }
 
 #[cfg(test)]

@@ -10,10 +10,11 @@ mod running;
 
 use tollgate_fixtures::Plugin;
 use tollgate_hosts::Inspection;
-use tollgate_record::{Failure, PluginKind};
+use tollgate_record::PluginKind;
 
 pub use find::find_envoy;
 
+use crate::gateway::partition;
 use crate::{Arm, Gateway, GatewayError, Options, Running};
 
 /// Name of the gateway.
@@ -47,7 +48,7 @@ impl Gateway for Envoy {
     fn start(&self, arms: &[Arm], options: &Options) -> Result<Box<dyn Running>, GatewayError> {
         let binary = find_envoy(options.envoy.as_deref())?;
         find::version_of(&binary)?;
-        let (mut loaded, mut refused) = self.partition(arms);
+        let (mut loaded, mut refused) = partition(self, arms);
         // Envoy stops at the first plugin that it refuses, so this ends after as many turns as there are such plugins.
         loop {
             let ended = match launch::launch(&binary, arms, &loaded, options) {
@@ -62,23 +63,5 @@ impl Gateway for Envoy {
             loaded.retain(|arm| culprits.iter().all(|(culprit, _)| culprit != arm));
             refused.extend(culprits);
         }
-    }
-}
-
-impl Envoy {
-    /// Arms that can be tried, and those whose kind of plugin does not run here.
-    fn partition(&self, arms: &[Arm]) -> (Vec<usize>, Vec<(usize, Failure)>) {
-        let (mut loaded, mut refused) = (Vec::new(), Vec::new());
-        for (index, arm) in arms.iter().enumerate() {
-            match &arm.plugin {
-                Some(plugin) if !self.runs(plugin.kind) => {
-                    let message =
-                        format!("envoy does not run {} plugins; leave it out with --skip", plugin.kind.name());
-                    refused.push((index, Failure::environment("start", message)));
-                }
-                _ => loaded.push(index),
-            }
-        }
-        (loaded, refused)
     }
 }

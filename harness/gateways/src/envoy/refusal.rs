@@ -1,8 +1,6 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use tollgate_record::Failure;
 
@@ -20,16 +18,9 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    /// The lines of a child that has ended. The end of a pipe is read a moment after the end of the process.
+    /// A child that has ended.
     pub(super) fn of(child: &Child, status: ExitStatus) -> Self {
-        let begin = Instant::now();
-        loop {
-            let ended = Self { status, lines: child.tail().lines() };
-            if child.tail().is_over() || begin.elapsed() > Duration::from_millis(300) {
-                return ended;
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
+        Self { status, lines: child.tail().all() }
     }
 
     /// As an error, when no plugin is to blame.

@@ -14,9 +14,6 @@ use crate::{Arm, GatewayError, Running};
 /// Envoy counts a request a moment after its response is on its way.
 const COUNTERS_SETTLE: Duration = Duration::from_secs(1);
 
-/// How long a line takes from Envoy to us, usually.
-const COMPLAINT_LAG: Duration = Duration::from_millis(2);
-
 /// An Envoy that takes requests.
 #[derive(Debug)]
 pub(super) struct RunningEnvoy {
@@ -126,25 +123,13 @@ impl Running for RunningEnvoy {
     }
 
     fn forget_complaints(&mut self) {
-        // What Envoy wrote before it answered has to come through the pipe.
-        thread::sleep(COMPLAINT_LAG);
-        self.launched.child.tail().news();
+        self.launched.child.tail().forget_news();
     }
 
     fn complaint(&mut self, _arm: usize) -> Option<String> {
-        // Envoy does not name the arm; but requests go out one at a time, so what is new is about the last one. It
-        // writes a moment later than it answers.
-        let begin = Instant::now();
-        loop {
-            let news = self.launched.child.tail().news();
-            if !news.is_empty() {
-                return Some(news[news.len().saturating_sub(3)..].join(" | "));
-            }
-            if begin.elapsed() > 25 * COMPLAINT_LAG {
-                return None;
-            }
-            thread::sleep(COMPLAINT_LAG);
-        }
+        // Envoy does not name the arm; but requests go out one at a time, so what is new is about the last one.
+        let news = self.launched.child.tail().late_news();
+        (!news.is_empty()).then(|| news[news.len().saturating_sub(3)..].join(" | "))
     }
 
     fn probe_core(&self) -> Option<u32> {

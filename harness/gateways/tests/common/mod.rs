@@ -11,16 +11,15 @@ use tollgate_fixtures::{Plugin, Workload, plugin, workload};
 use tollgate_gateways::{Arm, GATEWAYS, Gateway, Measured, Options, Running, find_envoy, gateway, measure};
 use tollgate_record::{CellId, Failure, Mode, Phase, Series};
 
-/// One gateway at a time: Envoy is found among the children of this process, and two at once are slow on two cores.
+/// One gateway at a time: its process is found among the children of this one, and two at once are slow on two cores.
 pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Every gateway that can run here. A missing Envoy is said loudly, and is an error where it is required.
+/// Every gateway that can run here.
 pub(crate) fn gateways() -> impl Iterator<Item = &'static dyn Gateway> {
-    let envoy = envoy();
-    GATEWAYS.iter().copied().filter(move |gateway| gateway.name() != "envoy" || envoy.is_some())
+    GATEWAYS.iter().copied().filter(|gateway| is_here(*gateway))
 }
 
 /// Every gateway once: not those that are another with other hosts, where it is the gateway itself that is tested.
@@ -28,18 +27,46 @@ pub(crate) fn distinct_gateways() -> impl Iterator<Item = &'static dyn Gateway> 
     gateways().filter(|gateway| !gateway.name().starts_with("embedded-"))
 }
 
-/// Envoy, found as the product finds it.
-pub(crate) fn envoy() -> Option<(&'static dyn Gateway, PathBuf)> {
-    match find_envoy(None) {
-        Ok(path) => Some((gateway("envoy").expect("it is in the list"), path)),
-        Err(error) if std::env::var_os("TOLLGATE_REQUIRE_ENVOY").is_some_and(|value| value == "1") => {
-            panic!("TOLLGATE_REQUIRE_ENVOY=1, but: {error}")
+/// Those of them that are a process of their own.
+pub(crate) fn process_gateways() -> impl Iterator<Item = &'static dyn Gateway> {
+    gateways().filter(|gateway| is_process(*gateway))
+}
+
+/// Whether a gateway is a process of its own.
+pub(crate) fn is_process(gateway: &dyn Gateway) -> bool {
+    !gateway.name().starts_with("embedded")
+}
+
+/// Whether a gateway can be run here, found as the product finds it. A missing one is said loudly, and is an error where
+/// all are required.
+pub(crate) fn is_here(gateway: &dyn Gateway) -> bool {
+    match gateway.version(&Options::default()) {
+        Ok(_) => true,
+        Err(error) if std::env::var_os("TOLLGATE_REQUIRE_GATEWAYS").is_some_and(|value| value == "1") => {
+            panic!("TOLLGATE_REQUIRE_GATEWAYS=1, but: {error}")
         }
         Err(error) => {
-            eprintln!("\n*** NOT TESTED ON ENVOY: {error} ***\n*** cargo run --release -- install envoy ***\n");
-            None
+            eprintln!("\n*** NOT TESTED ON {}: {error} ***\n", gateway.name().to_uppercase());
+            false
         }
     }
+}
+
+/// Envoy, found as the product finds it.
+pub(crate) fn envoy() -> Option<(&'static dyn Gateway, PathBuf)> {
+    let envoy = gateway("envoy").expect("it is in the list");
+    is_here(envoy).then(|| (envoy, find_envoy(None).expect("it was found for its version")))
+}
+
+/// A plugin of the catalogue that does the work of the workload there.
+pub(crate) fn a_plugin(gateway: &dyn Gateway) -> &'static str {
+    let runs = |name: &&str| gateway.runs(plugin(name).expect("it is in the catalogue").kind);
+    ["boundary", "lua"].into_iter().find(runs).expect("every gateway runs one of these")
+}
+
+/// The controls, and a plugin.
+pub(crate) fn some_arms(gateway: &dyn Gateway) -> Vec<Arm> {
+    arms_of(gateway, &[a_plugin(gateway)])
 }
 
 fn id(gateway: &dyn Gateway, plugin: &str, workload: &str) -> CellId {
@@ -98,8 +125,20 @@ pub(crate) fn start(gateway: &dyn Gateway, arms: &[Arm]) -> Box<dyn Running> {
     gateway.start(arms, &Options::default()).unwrap_or_else(|error| panic!("{}: {error}", gateway.name()))
 }
 
-/// Processes whose parent is `parent` and whose name begins with `envoy`, zombies left out.
+/// Envoys whose parent is `parent`, zombies left out.
 pub(crate) fn envoys_of(parent: u32) -> Vec<u32> {
+    processes_of(parent, &["envoy"])
+}
+
+/// Processes of any gateway whose parent is `parent`, zombies left out.
+pub(crate) fn gateways_of(parent: u32) -> Vec<u32> {
+    let names: Vec<&str> =
+        GATEWAYS.iter().filter(|gateway| is_process(**gateway)).map(|gateway| gateway.name()).collect();
+    processes_of(parent, &names)
+}
+
+/// Processes whose parent is `parent` and whose name begins with one of these, zombies left out.
+fn processes_of(parent: u32, names: &[&str]) -> Vec<u32> {
     let is_ours = |pid: &u32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         // `pid (name) state parent ...`
@@ -108,7 +147,9 @@ pub(crate) fn envoys_of(parent: u32) -> Vec<u32> {
         };
         let mut fields = rest.split(' ');
         let (state, of) = (fields.next(), fields.next());
-        name.starts_with("envoy") && state != Some("Z") && of == Some(parent.to_string().as_str())
+        names.iter().any(|begin| name.starts_with(begin))
+            && state != Some("Z")
+            && of == Some(parent.to_string().as_str())
     };
     fs::read_dir("/proc")
         .expect("Linux")

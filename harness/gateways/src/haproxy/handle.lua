@@ -1,0 +1,155 @@
+-- Envoy's stream handle in HAProxy's own calls. HAProxy may let another request in after some ten thousand instructions,
+-- so a handle is made for each request; it is one small table, as are its headers.
+--
+-- `get` fetches `req.fhdr`: reading all headers into tables, the other way that HAProxy has, takes many times as long. Of a
+-- header that is there several times it gives the last value; `getAtIndex`, `getNumValues` and `pairs` see all of them.
+local shim = ...
+local core, act = core, act
+local text, number = shim.text, shim.number
+local type, setmetatable, rawget, rawset, pairs, error = type, setmetatable, rawget, rawset, pairs, error
+
+local PSEUDO = {
+  [":authority"] = function(fetches) return fetches:req_fhdr("host") end,
+  [":path"] = function(fetches) return fetches:pathq() end,
+  [":method"] = function(fetches) return fetches:method() end,
+  [":scheme"] = function() return "http" end,
+}
+local SET_PSEUDO = {
+  [":authority"] = function(http, value) http:req_set_header("host", value) end,
+  [":path"] = function(http, value) http:req_set_uri(value) end,
+  [":method"] = function(http, value) http:req_set_method(value) end,
+}
+
+-- A headers object keeps HAProxy's `http` and `f` of the request.
+local headers = {}
+
+function headers.get(self, name)
+  local pseudo = PSEUDO[name]
+  if pseudo then return pseudo(self[2]) end
+  return self[2]:req_fhdr(name)
+end
+
+function headers.replace(self, name, value)
+  local pseudo = PSEUDO[name]
+  if pseudo then
+    if not SET_PSEUDO[name] then error("HAProxy cannot set `" .. name .. "`", 2) end
+    return SET_PSEUDO[name](self[1], text(value, 2, "replace"))
+  end
+  self[1]:req_set_header(name, value)
+end
+
+function headers.remove(self, name)
+  self[1]:req_del_header(name)
+end
+
+function headers.add(self, name, value)
+  self[1]:req_add_header(name, value)
+end
+
+-- All values of a header; HAProxy numbers them from 0.
+local function values_of(self, name, method)
+  return self[1]:req_get_headers()[text(name, 1, method):lower()] or {}
+end
+
+function headers.getAtIndex(self, name, index)
+  return values_of(self, name, "getAtIndex")[number(index, 2, "getAtIndex")]
+end
+
+function headers.getNumValues(self, name)
+  local values = values_of(self, name, "getNumValues")
+  return values[0] and #values + 1 or 0
+end
+
+local function each(self)
+  local list, at = {}, 0
+  for name, get in pairs(PSEUDO) do list[#list + 1] = { name, get(self[2]) } end
+  for name, values in pairs(self[1]:req_get_headers()) do
+    for index = 0, #values do list[#list + 1] = { name, values[index] } end
+  end
+  return function()
+    at = at + 1
+    if list[at] then return list[at][1], list[at][2] end
+  end
+end
+
+local headers_class = shim.class(headers, each)
+
+-- A handle keeps HAProxy's transaction, the arm, and metadata once there is any.
+local request = shim.methods()
+
+function request.headers(self)
+  local txn = self[1]
+  return setmetatable({ txn.http, txn.f }, headers_class)
+end
+
+function request.body(self, always)
+  local bytes = self[1].f:req_body()
+  if bytes == "" then bytes = nil end
+  if bytes == nil and not always then return nil end
+  return shim.body(bytes or "", function()
+    error("HAProxy lets no action change a body; run the script with `--gateway envoy`", 3)
+  end)
+end
+
+local request_class = shim.class(request)
+
+function shim.log(level, message)
+  -- HAProxy has no threshold of its own for what scripts say, and the other gateways show errors only.
+  if level == "error" then
+    core.log(core.err, message)
+  elseif level == "critical" then
+    core.log(core.crit, message)
+  end
+end
+
+function shim.time_ms()
+  local now = core.now()
+  return now.sec * 1000 + now.usec // 1000
+end
+
+function shim.metadata_of(handle)
+  local metadata = rawget(handle, 3)
+  if metadata == nil then
+    metadata = {}
+    rawset(handle, 3, metadata)
+  end
+  return metadata
+end
+
+function shim.answer(handle, status, fields, content)
+  local txn, arm = handle[1], handle[2]
+  local reply = txn:reply({ status = status, body = content })
+  for _, field in ipairs(fields) do reply:add_header(field[1], field[2]) end
+  arm.runs = arm.runs + 1
+  txn:done(reply)
+end
+
+local STOP = act.STOP
+
+local function name_of(arm)
+  return "arm_" .. arm.number
+end
+
+-- What comes after the action in the configuration is the answer to a script that fails or is ended; STOP passes over it.
+function shim.serve(arm, on_request)
+  core.register_action(name_of(arm), { "http-req" }, function(txn)
+    arm.entered = arm.entered + 1
+    on_request(setmetatable({ txn, arm }, request_class))
+    arm.runs = arm.runs + 1
+    return STOP
+  end)
+end
+
+function shim.requests(arm)
+  return core.frontends[name_of(arm)]:get_stats().req_tot
+end
+
+function shim.total() return nil end
+
+core.register_service("tollgate_report", "http", function(applet)
+  local report = shim.report()
+  applet:set_status(200)
+  applet:add_header("content-length", #report)
+  applet:start_response()
+  applet:send(report)
+end)
