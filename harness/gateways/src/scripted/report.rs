@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::GatewayError;
 
-/// Long enough for a gateway that is busy, short enough not to hang with one that hangs.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// Long enough for a gateway that is busy, short enough not to hang with one that hangs: it is asked twice.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The listener that tells what the shim has counted.
 #[derive(Debug)]

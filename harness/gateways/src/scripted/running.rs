@@ -33,27 +33,11 @@ impl RunningScripted {
         let Some(of) = report.of(arm) else {
             return Err(Failure::environment("proof", format!("{gateway} does not report on the arm; run again")));
         };
-        let counted = match *of {
-            ArmReport { requests: Some(requests), .. } => Ok((requests, sent, "")),
-            ArmReport { requests: None, .. } => match report.total {
-                Some(total) => Ok((total, requests_sent.iter().sum(), " in all")),
-                None => Err(format!("{gateway} does not count requests; run again")),
-            },
-        };
-        let (requests, expected, of_whom) = counted.map_err(|message| Failure::environment("proof", message))?;
-        if requests != expected {
-            let message = format!(
-                "{gateway} counted {requests} requests{of_whom} and {expected} were sent to it; does something else \
-                 use that port?"
-            );
-            return Err(Failure::environment("proof", message));
-        }
+        let counted = self.check_requests(report, of, arm, requests_sent)?;
         match of {
-            ArmReport { has_script: false, .. } => {
-                Ok(format!("{gateway} counted {requests} requests{of_whom}, and there is no plugin"))
-            }
+            ArmReport { has_script: false, .. } => Ok(format!("{counted}, and there is no plugin")),
             ArmReport { runs, errors: 0, .. } if *runs == sent => {
-                Ok(format!("{gateway} counted {sent} requests, {runs} runs of the script and no error"))
+                Ok(format!("{counted}, {runs} runs of the script and no error"))
             }
             ArmReport { runs, errors, .. } => {
                 let message = format!(
@@ -63,6 +47,32 @@ impl RunningScripted {
                 Err(Failure::plugin("proof", message))
             }
         }
+    }
+
+    /// Whether the gateway counted as many requests as were sent, to the arm or, where it does not tell, to all of them.
+    fn check_requests(
+        &self,
+        report: &Report,
+        of: &ArmReport,
+        arm: usize,
+        requests_sent: &[u64],
+    ) -> Result<String, Failure> {
+        let (gateway, sent) = (self.gateway, requests_sent[arm]);
+        let all: u64 = requests_sent.iter().sum();
+        let message = match (of.requests, report.total) {
+            (Some(counted), _) if counted == sent => return Ok(format!("{gateway} counted {sent} requests")),
+            (None, Some(counted)) if counted == all => {
+                return Ok(format!("{gateway} counted {all} requests in all, as were sent, {sent} of them here"));
+            }
+            (Some(counted), _) => format!(
+                "{gateway} counted {counted} requests and {sent} were sent to it; does something else use that port?"
+            ),
+            (None, Some(counted)) => format!(
+                "{gateway} counted {counted} requests in all and {all} were sent to it; does something else use its ports?"
+            ),
+            (None, None) => format!("{gateway} does not say how many requests it counted; run again"),
+        };
+        Err(Failure::environment("proof", message))
     }
 }
 
