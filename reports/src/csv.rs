@@ -6,7 +6,7 @@ use crate::lifecycle::Lifecycle;
 use crate::summary::{Summary, SummaryCell};
 use crate::text::visible;
 
-const COLUMNS: [&str; 33] = [
+const COLUMNS: [&str; 37] = [
     "plugin",
     "language",
     "kind",
@@ -23,6 +23,10 @@ const COLUMNS: [&str; 33] = [
     "added_high_ns",
     "confidence",
     "between_starts",
+    "gateway_added_p50_ns",
+    "gateway_added_low_ns",
+    "gateway_added_high_ns",
+    "instruments_agree",
     "absolute_p50_ns",
     "absolute_p90_ns",
     "absolute_p99_ns",
@@ -86,6 +90,11 @@ fn line(cell: &SummaryCell, life: Option<&Lifecycle>) -> Vec<String> {
     fields.push(number(added.and_then(|added| added.high)));
     fields.push(number(added.and_then(|added| added.confidence)));
     fields.push(number(added.map(|added| added.between_starts)));
+    let gateway = cell.gateway_added_ns;
+    fields.push(number(gateway.map(|added| added.p50)));
+    fields.push(number(gateway.and_then(|added| added.low)));
+    fields.push(number(gateway.and_then(|added| added.high)));
+    fields.push(number(cell.instruments_agree));
     fields.push(number(absolute.and_then(|absolute| absolute.p50)));
     fields.push(number(absolute.and_then(|absolute| absolute.p90)));
     fields.push(number(absolute.and_then(|absolute| absolute.p99)));

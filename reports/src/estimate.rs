@@ -93,6 +93,11 @@ pub(crate) fn start_added_ns(series: &Series) -> Option<f64> {
     median(&added_per_request_ns(series))
 }
 
+/// A start's blocks by the gateway's own clock, nanoseconds per request; empty without one.
+fn gateway_added_ns_of(series: &Series) -> Vec<f64> {
+    series.gateway_added_blocks_ns.iter().flatten().map(|&ns| ns as f64).collect()
+}
+
 fn added_per_request_ns(series: &Series) -> Vec<f64> {
     let requests = series.requests_per_sample.max(1) as f64;
     series.added_blocks_ns.iter().map(|&ns| ns as f64 / requests).collect()
@@ -113,13 +118,20 @@ pub(crate) fn over_starts(estimates: &[f64]) -> Option<Estimate> {
 
 /// Added latency of a cell in nanoseconds per request; none when nothing was paired with a control.
 pub(crate) fn added_ns(series: &[Series]) -> Option<Estimate> {
-    let measured: Vec<&Series> = series.iter().filter(|series| !series.added_blocks_ns.is_empty()).collect();
+    over_blocks(series.iter().map(added_per_request_ns))
+}
+
+/// The same by the gateway's own clock; none where it has none.
+pub(crate) fn gateway_added_ns(series: &[Series]) -> Option<Estimate> {
+    over_blocks(series.iter().map(gateway_added_ns_of))
+}
+
+/// Estimate from the blocks of each start; of one start alone, over its blocks.
+fn over_blocks(starts: impl Iterator<Item = Vec<f64>>) -> Option<Estimate> {
+    let measured: Vec<Vec<f64>> = starts.filter(|blocks| !blocks.is_empty()).collect();
     match measured.as_slice() {
-        [only] => {
-            let blocks = over_starts(&added_per_request_ns(only))?;
-            Some(Estimate { between_starts: false, starts: 1, ..blocks })
-        }
-        many => over_starts(&many.iter().filter_map(|series| start_added_ns(series)).collect::<Vec<_>>()),
+        [only] => Some(Estimate { between_starts: false, starts: 1, ..over_starts(only)? }),
+        many => over_starts(&many.iter().filter_map(|blocks| median(blocks)).collect::<Vec<_>>()),
     }
 }
 

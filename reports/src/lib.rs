@@ -16,6 +16,7 @@ mod failures;
 mod grid;
 mod headline;
 mod html;
+mod instruments;
 mod json;
 mod language;
 mod life_table;

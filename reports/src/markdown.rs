@@ -5,6 +5,7 @@ use crate::cost_table;
 use crate::facts;
 use crate::failures::{FailureGroup, failures};
 use crate::headline::headline;
+use crate::instruments;
 use crate::lifecycle::{Lifecycle, requests_words};
 use crate::number::{bytes, decimals, duration, significant, us};
 use crate::place::{Row, places};
@@ -24,18 +25,24 @@ pub fn markdown(summary: &Summary) -> String {
     }
     for place in places(summary) {
         out.push_str(&format!("\n### {}, workload {}\n\n", escape(&place.title()), name(place.workload)));
-        out.push_str("| plugin | language | host | added µs | interval | noop | p50 µs | p99 µs |\n");
-        out.push_str("|---|---|---|--:|--:|--:|--:|--:|\n");
+        let own = place.has_own_clock();
+        let (title, rule) = if own { (" own clock µs |", "--:|") } else { ("", "") };
+        out.push_str(&format!("| plugin | language | host | added µs | interval |{title} noop | p50 µs | p99 µs |\n"));
+        out.push_str(&format!("|---|---|---|--:|--:|{rule}--:|--:|--:|\n"));
         let digits = decimals(place.largest_ns());
         for row in &place.rows {
-            out.push_str(&line(row, digits));
+            out.push_str(&line(row, digits, own));
         }
         if let Some(noise) = place.noise {
-            out.push_str(&line(&Row { cell: noise, noop: None, sdk_adds: None }, digits));
+            out.push_str(&line(&Row { cell: noise, noop: None, sdk_adds: None }, digits, own));
         }
         let sdk = sdk_line(&place);
         if !sdk.is_empty() {
             out.push_str(&format!("\n{}.\n", escape(&sdk)));
+        }
+        let note = instruments::note(&place);
+        if !note.is_empty() {
+            out.push_str(&format!("\n{}\n", escape(&note)));
         }
     }
     out.push_str(&costs(&summary.cost_lines));
@@ -52,6 +59,9 @@ pub fn markdown(summary: &Summary) -> String {
     out.push_str(
         "\nAdded: above control A (no plugin), paired by round, median over starts. A': no plugin again, the noise.\n",
     );
+    if summary.cells.iter().any(|cell| cell.gateway_added_ns.is_some()) {
+        out.push_str("\nOwn clock: added by the gateway's own clock, in other rounds of the same starts.\n");
+    }
     out.push_str(&format!("\n{} {}\n", escape(&facts::whereabouts(summary)), escape(&facts::how(summary))));
     out.push_str(&repeat(&summary.environment.command_line));
     out
@@ -123,11 +133,11 @@ fn repeat(words: &[String]) -> String {
     format!("\nTo repeat it:\n\n{fence}sh\n{command}\n{fence}\n")
 }
 
-fn line(row: &Row<'_>, digits: usize) -> String {
+fn line(row: &Row<'_>, digits: usize, own: bool) -> String {
     let cell = row.cell;
     let interval = cell.added_ns.and_then(|added| added.interval());
     let absolute = |at: Option<f64>| at.map(|ns| significant(ns / 1_000.0)).unwrap_or_default();
-    let fields = [
+    let mut fields = vec![
         name(&cell.plugin),
         if cell.control.is_some() { "no plugin".to_owned() } else { name(&cell.language) },
         name(&cell.host),
@@ -141,6 +151,9 @@ fn line(row: &Row<'_>, digits: usize) -> String {
         absolute(cell.absolute_ns.and_then(|absolute| absolute.p50)),
         absolute(cell.absolute_ns.and_then(|absolute| absolute.p99)),
     ];
+    if own {
+        fields.insert(5, instruments::figure(cell, digits).unwrap_or_default());
+    }
     format!("| {} |\n", fields.join(" | "))
 }
 

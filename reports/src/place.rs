@@ -70,6 +70,11 @@ impl Place<'_> {
         names.collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether the gateway timed requests too.
+    pub(crate) fn has_own_clock(&self) -> bool {
+        self.rows.iter().map(|row| row.cell).chain(self.noise).any(|cell| cell.gateway_added_ns.is_some())
+    }
+
     /// Largest distance from zero that the noise reaches, in nanoseconds; none without an A'.
     pub fn noise_ns(&self) -> Option<f64> {
         let noise = self.noise?.added_ns?;

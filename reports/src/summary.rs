@@ -11,6 +11,7 @@ use tollgate_record::{
 use crate::cost_line::{CostLine, cost_lines};
 use crate::curve::{CurvePoint, carries, curve};
 use crate::estimate::{self, Estimate};
+use crate::instruments;
 use crate::lifecycle::{Lifecycle, lifecycles};
 
 /// Name and version of the summary's JSON.
@@ -94,6 +95,10 @@ pub struct SummaryCell {
     pub rounds: u64,
     /// Latency added to control A, nanoseconds per request; null when not known.
     pub added_ns: Option<Estimate>,
+    /// The same by the gateway's own clock, from rounds of its own; null where the gateway does not time requests.
+    pub gateway_added_ns: Option<Estimate>,
+    /// Whether both are the same to 1.5 us or 15 %, whichever is more; null where one of them is not known.
+    pub instruments_agree: Option<bool>,
     /// Latency as it is, control's share included, nanoseconds per request; null when not known.
     pub absolute_ns: Option<Absolute>,
     /// Exact figures of one request; null when the host cannot count.
@@ -176,6 +181,8 @@ fn summarize_cell(cell: &Cell) -> SummaryCell {
         merged.merge(&series.latency_ns);
         merged
     });
+    let (added_ns, gateway_added_ns) = (estimate::added_ns(series), estimate::gateway_added_ns(series));
+    let both = added_ns.zip(gateway_added_ns);
     SummaryCell {
         plugin: cell.id.plugin.clone(),
         language: cell.language.clone(),
@@ -187,7 +194,9 @@ fn summarize_cell(cell: &Cell) -> SummaryCell {
         workload: cell.id.workload.clone(),
         phase: cell.id.phase,
         rounds: series.iter().map(|series| series.rounds).sum(),
-        added_ns: estimate::added_ns(series),
+        added_ns,
+        gateway_added_ns,
+        instruments_agree: both.map(|(probe, gateway)| instruments::agree(probe.p50, gateway.p50)),
         absolute_ns: absolute_ns(cell.id.phase, series, &merged),
         counters: cell.counters.clone(),
         error: cell.error.as_ref().map(|failure| format!("{}: {}", failure.stage, failure.message)),

@@ -5,6 +5,7 @@ use crate::facts;
 use crate::failures::{FailureGroup, failures};
 use crate::grid::Grid;
 use crate::headline::headline;
+use crate::instruments;
 use crate::life_table;
 use crate::number::{decimals, duration, significant, us};
 use crate::place::{Place, Row, places};
@@ -40,7 +41,9 @@ pub fn table(summary: &Summary, options: TableOptions) -> String {
     for place in places(summary) {
         lines.push(paint.bold(&text::elide(&title(&place), options.width as usize)));
         draw(&place, options, paint, &mut lines);
-        lines.extend(text::wrap(&sdk_line(&place), options.width as usize).into_iter().filter(|line| !line.is_empty()));
+        for note in [sdk_line(&place), instruments::note(&place)] {
+            lines.extend(text::wrap(&note, options.width as usize).into_iter().filter(|line| !line.is_empty()));
+        }
         lines.push(String::new());
     }
     let lives = &summary.lifecycle;
@@ -110,6 +113,7 @@ enum Column {
     Host,
     Added,
     Interval,
+    OwnClock,
     Noop,
     P50,
     P99,
@@ -123,6 +127,7 @@ impl Column {
             Self::Host => "host",
             Self::Added => "added µs",
             Self::Interval => "[low, high]",
+            Self::OwnClock => "own clock",
             Self::Noop => "noop",
             Self::P50 => "p50",
             Self::P99 => "p99",
@@ -143,6 +148,7 @@ fn columns(place: &Place<'_>, width: u16) -> Vec<Column> {
     columns.extend((!several || width >= WIDE).then_some(Language));
     columns.extend(several.then_some(Host));
     columns.extend([Added, Interval]);
+    columns.extend(place.has_own_clock().then_some(OwnClock));
     columns.extend(place.rows.iter().any(|row| row.noop.is_some()).then_some(Noop));
     columns.extend([P50, P99]);
     columns
@@ -150,12 +156,15 @@ fn columns(place: &Place<'_>, width: u16) -> Vec<Column> {
 
 /// What a narrow terminal goes without, first to last: the figure and its interval stay longest, and the host as long
 /// as them where it tells rows apart.
-fn dispensable(rows: &[Row<'_>]) -> [Column; 6] {
+fn dispensable(rows: &[Row<'_>]) -> [Column; 7] {
     use Column::*;
     let mut names: Vec<&str> = rows.iter().map(|row| row.cell.plugin.as_str()).collect();
     names.sort_unstable();
     let alike = names.windows(2).any(|pair| pair[0] == pair[1]);
-    if alike { [Language, Noop, P50, P99, Interval, Host] } else { [Language, Noop, P50, Host, P99, Interval] }
+    match alike {
+        true => [Language, Noop, OwnClock, P50, P99, Interval, Host],
+        false => [Language, Noop, OwnClock, P50, Host, P99, Interval],
+    }
 }
 
 fn draw(place: &Place<'_>, options: TableOptions, paint: Paint, lines: &mut Vec<String>) {
@@ -188,6 +197,7 @@ fn content(column: Column, row: &Row<'_>, digits: usize) -> String {
             Some((low, high)) => format!("[{}, {}]", us(low, digits), us(high, digits)),
             None => missing(),
         },
+        Column::OwnClock => instruments::figure(cell, digits).unwrap_or_else(missing),
         Column::Noop => row.noop.and_then(|noop| noop.added_ns).map_or_else(missing, |added| us(added.p50, digits)),
         Column::P50 => absolute(cell.absolute_ns.and_then(|absolute| absolute.p50)),
         Column::P99 => absolute(cell.absolute_ns.and_then(|absolute| absolute.p99)),
@@ -231,6 +241,9 @@ fn legend(summary: &Summary) -> Vec<String> {
          requests timed one by one, in µs."
             .to_owned(),
     ];
+    if summary.cells.iter().any(|cell| cell.gateway_added_ns.is_some()) {
+        lines.push("own clock: added by the gateway's own clock, in other rounds of the same starts.".to_owned());
+    }
     lines.push(facts::how(summary));
     let busy = facts::busy(summary);
     lines.extend(headline(summary).caveats.into_iter().filter(|caveat| Some(caveat) != busy.as_ref()));

@@ -7,9 +7,10 @@ use fastrand::Rng;
 use tollgate_record::{CellId, Collector, Control, Failure, Series};
 
 use crate::lane::Lane;
+use crate::own_rounds::OwnRounds;
 use crate::placement::Pin;
 use crate::warmup::Warmup;
-use crate::{Arm, Running};
+use crate::{Arm, OwnTime, Running};
 
 /// At most this share of the time goes into warming up.
 const WARMUP_SHARE: u32 = 3;
@@ -66,6 +67,7 @@ pub fn measure(
         rng: Rng::with_seed(seed),
         samples: vec![None; arms.len()],
         collector: Collector::new(start, arms.len(), control, rounds_per_block, 1),
+        own: OwnRounds::new(rounds_per_block),
         progress,
         asked: Instant::now(),
         turn: 0,
@@ -78,8 +80,9 @@ pub fn measure(
         run.rounds(begin + duration, begin + duration * LONGEST);
     }
     run.canaries();
+    let times = run.running.own_times(run.own.requests());
     let proofs = run.prove();
-    run.finish(proofs)
+    run.finish(proofs, &times)
 }
 
 /// Index of control A.
@@ -97,6 +100,7 @@ struct Run<'a> {
     rng: Rng,
     samples: Vec<Option<u64>>,
     collector: Collector,
+    own: OwnRounds,
     progress: &'a mut dyn FnMut(&CellId, &Collector) -> ControlFlow<()>,
     asked: Instant,
     turn: usize,
@@ -143,6 +147,9 @@ impl Run<'_> {
             let closed = self.collector.blocks() > blocks;
             if closed {
                 self.canaries();
+                if self.running.times_requests() && OwnRounds::is_turn(self.collector.blocks()) {
+                    self.own_block();
+                }
             }
             if (closed || self.asked.elapsed() > ASK_EVERY) && self.ask().is_break() {
                 break;
@@ -160,6 +167,23 @@ impl Run<'_> {
             }
             self.samples[arm] = self.lanes[arm].time(self.running);
             self.check_hang(arm);
+        }
+    }
+
+    /// A block of rounds that the gateway times itself; otherwise as those that the probe times.
+    fn own_block(&mut self) {
+        for round in self.own.next_block() {
+            self.rng.shuffle(&mut self.order);
+            for at in 0..self.order.len() {
+                let arm = self.order[at];
+                for _ in 0..LEADING_REQUESTS {
+                    self.lanes[arm].time(self.running);
+                }
+                if self.lanes[arm].send_stamped(round, self.running) {
+                    self.own.sent();
+                }
+                self.check_hang(arm);
+            }
         }
     }
 
@@ -207,7 +231,8 @@ impl Run<'_> {
         proofs
     }
 
-    fn finish(self, proofs: Vec<Result<String, Failure>>) -> Vec<Measured> {
+    fn finish(self, proofs: Vec<Result<String, Failure>>, times: &[OwnTime]) -> Vec<Measured> {
+        let own = self.own.added_blocks_ns(times, self.arms.len(), self.control);
         let lost_control = self.lanes[self.control].failure.clone().map(|failure| {
             Failure::environment(
                 "measure",
@@ -215,8 +240,9 @@ impl Run<'_> {
             )
         });
         let outcomes = self.lanes.into_iter().zip(proofs).zip(self.collector.finish());
-        let measured = outcomes.zip(self.arms).map(|(((lane, proof), series), arm)| {
-            let series = Some(series).filter(|series| !series.sample_blocks_ns.is_empty());
+        let measured = outcomes.zip(own).zip(self.arms).map(|((((lane, proof), series), own), arm)| {
+            let series = Some(Series { gateway_added_blocks_ns: own, ..series });
+            let series = series.filter(|series| !series.sample_blocks_ns.is_empty());
             let proof = match (lane.failure.or(lost_control.clone()), &series) {
                 (Some(failure), _) => Err(failure),
                 (None, Some(_)) => {

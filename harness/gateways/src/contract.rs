@@ -17,6 +17,8 @@ pub const LEFT_HEADER: &str = "x-tollgate-left";
 pub const CANARY_HEADER: &str = "fake_key_0";
 /// Its value.
 pub const CANARY_VALUE: &str = "canary";
+/// Request header that asks the gateway to time the request itself; its value is the round's number in decimal.
+pub const ROUND_HEADER: &str = "x-tollgate-round";
 /// Body of every response.
 pub const BODY: &str = "tollgate\n";
 

@@ -135,4 +135,25 @@ pub trait Running {
     fn complaint(&mut self, arm: usize) -> Option<String>;
     /// Core that the probe belongs on; none leaves it where it is.
     fn probe_core(&self) -> Option<u32>;
+    /// Whether the gateway times requests itself, those that have [`crate::ROUND_HEADER`].
+    fn times_requests(&self) -> bool {
+        false
+    }
+    /// The gateway's own times of all requests that had [`crate::ROUND_HEADER`], of which there were `sent`. Fewer when
+    /// the gateway has not told all of them after a while. Not while requests are timed.
+    fn own_times(&mut self, sent: usize) -> Vec<OwnTime> {
+        let _ = sent;
+        Vec::new()
+    }
+}
+
+/// How long the gateway itself took for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnTime {
+    /// Index of the arm.
+    pub arm: usize,
+    /// Number of the round, as it stood in [`crate::ROUND_HEADER`].
+    pub round: u32,
+    /// Nanoseconds from when the gateway began to read the request until it began to write the response.
+    pub ns: u64,
 }

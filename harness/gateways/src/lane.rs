@@ -1,9 +1,10 @@
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use tollgate_record::Failure;
 
 use crate::contract::expected_left;
-use crate::{Arm, BODY, Probe, ProbeError, Running, arm_label, request_bytes};
+use crate::{Arm, BODY, Probe, ProbeError, ROUND_HEADER, Running, arm_label, request_bytes};
 
 /// How long a response may take: four orders of magnitude above the slowest plugin.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -18,6 +19,7 @@ pub(crate) struct Lane {
     has_plugin: bool,
     plain: Request,
     canary: Request,
+    stamped: Stamped,
     probe: Option<Probe>,
     /// Requests sent, canaries among them.
     pub(crate) sent: u64,
@@ -33,6 +35,28 @@ pub(crate) struct Lane {
 struct Request {
     bytes: Vec<u8>,
     left: Option<Option<String>>,
+}
+
+/// A prebuilt request with [`ROUND_HEADER`], whose number is written over.
+#[derive(Debug)]
+struct Stamped {
+    bytes: Vec<u8>,
+    digits: Range<usize>,
+}
+
+impl Stamped {
+    /// The header goes right behind the request line, so that it is where no body is.
+    fn new(mut bytes: Vec<u8>) -> Self {
+        let line = bytes.windows(2).position(|pair| pair == b"\r\n").map_or(bytes.len(), |end| end + 2);
+        let header = format!("{ROUND_HEADER}: {:010}\r\n", 0);
+        let end = line + header.len() - 2;
+        bytes.splice(line..line, header.into_bytes());
+        Self { bytes, digits: end - 10..end }
+    }
+
+    fn set(&mut self, round: u32) {
+        self.bytes[self.digits.clone()].copy_from_slice(format!("{round:010}").as_bytes());
+    }
 }
 
 /// What went wrong with one request.
@@ -53,6 +77,7 @@ impl Lane {
             has_plugin: of.plugin.is_some(),
             plain: Request { bytes: request_bytes(&of.workload, false), left: expected_left(of, false) },
             canary: Request { bytes: request_bytes(&of.workload, true), left: expected_left(of, true) },
+            stamped: Stamped::new(request_bytes(&of.workload, false)),
             probe: None,
             sent: 0,
             canaries: 0,
@@ -85,6 +110,23 @@ impl Lane {
             Err(error) => self.fail(Trouble::Probe(error), running),
         }
         None
+    }
+
+    /// One request that the gateway times itself, with the number of its round; whether it was answered.
+    pub(crate) fn send_stamped(&mut self, round: u32, running: &mut dyn Running) -> bool {
+        self.stamped.set(round);
+        let Some(probe) = self.probe.as_mut().filter(|_| self.failure.is_none()) else {
+            return false;
+        };
+        self.sent += 1;
+        let sent = probe.exchange(&self.stamped.bytes).map_err(Trouble::Probe);
+        match sent.and_then(|_| check(probe, &self.label, &self.plain.left)) {
+            Ok(()) => true,
+            Err(trouble) => {
+                self.fail(trouble, running);
+                false
+            }
+        }
     }
 
     /// One canary, not timed.
@@ -197,4 +239,19 @@ fn death(running: &mut dyn Running) -> Option<Failure> {
 
 fn complaint(arm: usize, running: &mut dyn Running) -> String {
     running.complaint(arm).map_or_else(String::new, |said| format!("; the gateway says: {said}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_is_written_over_in_place() {
+        let mut stamped = Stamped::new(b"GET / HTTP/1.1\r\nhost: a\r\n\r\nbody\r\n".to_vec());
+        for (round, text) in [(7, "0000000007"), (u32::MAX, "4294967295")] {
+            stamped.set(round);
+            let expected = format!("GET / HTTP/1.1\r\n{ROUND_HEADER}: {text}\r\nhost: a\r\n\r\nbody\r\n");
+            assert_eq!(String::from_utf8_lossy(&stamped.bytes), expected);
+        }
+    }
 }

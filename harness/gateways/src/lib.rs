@@ -20,6 +20,7 @@ mod install;
 mod lane;
 mod memory_file;
 mod nginx;
+mod own_rounds;
 mod placement;
 mod probe;
 mod program;
@@ -28,10 +29,12 @@ mod tail;
 mod warmup;
 
 pub use attribution::{Measured, measure};
-pub use contract::{ARM_HEADER, BODY, CANARY_HEADER, CANARY_VALUE, LEFT_HEADER, arm_label, request_bytes};
+pub use contract::{
+    ARM_HEADER, BODY, CANARY_HEADER, CANARY_VALUE, LEFT_HEADER, ROUND_HEADER, arm_label, request_bytes,
+};
 pub use envoy::find_envoy;
 pub use error::{GatewayError, InstallError};
-pub use gateway::{Arm, GATEWAYS, Gateway, Options, Running, gateway};
+pub use gateway::{Arm, GATEWAYS, Gateway, Options, OwnTime, Running, gateway};
 pub use install::{ENVOY_VERSION, install_envoy, installed_envoy};
 pub use placement::{Pin, decide_placement, pin_current_thread};
 pub use probe::{Probe, ProbeError, Response};

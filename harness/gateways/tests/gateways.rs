@@ -10,7 +10,7 @@ use tollgate_fixtures::{BadPlugin, Expectation, Stage, bad_plugins, plugin, plug
 use tollgate_gateways::{
     Arm, BODY, CANARY_VALUE, Gateway, GatewayError, Options, Probe, arm_label, measure, request_bytes,
 };
-use tollgate_record::FailureClass;
+use tollgate_record::{FailureClass, PluginKind};
 
 /// Both controls, and every plugin that runs there with every workload.
 fn whole_catalogue(gateway: &dyn Gateway) -> Vec<Arm> {
@@ -71,7 +71,39 @@ fn every_arm_is_measured() {
             assert_eq!(series.added_blocks_ns.is_empty(), index == 0, "{id}: only A is compared with nobody");
             assert!(series.rounds_dropped > 0 && series.requests_per_sample == 1, "{id}");
             assert!(proof.contains("canaries as expected"), "{id}: {proof}");
+            // The second instrument: a gateway that times requests has a figure for every arm but A.
+            let own = series.gateway_added_blocks_ns.is_some_and(|blocks| !blocks.is_empty());
+            assert_eq!(own, index > 0 && running.times_requests(), "{id}");
         }
+    }
+}
+
+/// Both instruments look at the same requests, so a plugin that is slow by one is slow by the other.
+#[test]
+fn the_gateways_own_clock_sees_a_slow_plugin_and_nothing_in_a_control() {
+    let _one = one_at_a_time();
+    for gateway in distinct_gateways().filter(|gateway| gateway.runs(PluginKind::Lua)) {
+        let mut slow = plugin("lua").unwrap().clone();
+        slow.workload_checked = false;
+        slow.bytes = b"function envoy_on_request(h) local n = 0 for i = 1, 300000 do n = n + i % 7 end end"[..].into();
+        let arms = [controls(gateway), vec![arm(gateway, &slow, headers())]].concat();
+        let mut running = start(gateway, &arms);
+        let outcomes = measure_for(running.as_mut(), &arms, Duration::from_millis(600));
+        if !running.times_requests() {
+            continue;
+        }
+        let middle = |blocks: &[i64]| {
+            let mut blocks = blocks.to_vec();
+            blocks.sort_unstable();
+            blocks[blocks.len() / 2]
+        };
+        let [noise, slow] = [1, 2].map(|index| {
+            let (series, _) = outcomes[index].1.as_ref().unwrap();
+            (middle(&series.added_blocks_ns), middle(series.gateway_added_blocks_ns.as_ref().unwrap()))
+        });
+        eprintln!("{}: A' {noise:?}, slow {slow:?}", gateway.name());
+        assert!(slow.1 > 50_000 && slow.1 > 20 * noise.1.abs(), "{}: {noise:?}, {slow:?}", gateway.name());
+        assert!(slow.1 > slow.0 / 2 && slow.1 < slow.0 * 2, "{}: {slow:?}", gateway.name());
     }
 }
 

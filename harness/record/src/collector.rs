@@ -89,6 +89,7 @@ impl Collector {
             rounds_per_block: self.rounds_per_block as u32,
             sample_blocks_ns: arm.sample_blocks_ns,
             added_blocks_ns: arm.added_blocks_ns,
+            gateway_added_blocks_ns: None,
             latency_ns: arm.latency_ns,
             memory: None,
         };

@@ -21,6 +21,11 @@ pub struct Series {
     /// Median, per block, of a sample minus control A's sample of the same round, in nanoseconds *per sample*.
     /// Empty for control A itself and for phases that have no control.
     pub added_blocks_ns: Vec<i64>,
+    /// The same by a second instrument: median, per block, of the time that the gateway itself took for a request minus
+    /// what it took for control A's of the same round, in nanoseconds per request. These are blocks of their own, among
+    /// the others. None for control A, in process, and where the gateway does not time requests.
+    #[serde(default)]
+    pub gateway_added_blocks_ns: Option<Vec<i64>>,
     /// Requests timed one by one.
     pub latency_ns: Histogram,
     /// Memory of the instance that was measured; none where the host does not know it.
@@ -43,6 +48,7 @@ impl Series {
             rounds_per_block: 1,
             sample_blocks_ns: values_ns.to_vec(),
             added_blocks_ns: Vec::new(),
+            gateway_added_blocks_ns: None,
             latency_ns,
             memory: None,
         }

@@ -86,6 +86,16 @@ fn how(record: &Record) -> String {
              Rounds are dropped at first while medians still move, for up to a third of the time."
                 .to_owned(),
         );
+        if record.cells.iter().flat_map(|cell| &cell.series).any(|series| series.gateway_added_blocks_ns.is_some()) {
+            paragraphs.push(
+                "<b>Own clock</b> is a second instrument: after every fifth block, one block of rounds whose requests ask \
+                 the gateway for its own time of them; on Envoy the access log’s <code>COMMON_DURATION</code> from the first \
+                 byte read to the first byte written, on the embedded gateway the time between hyper’s reading and its \
+                 writing. It is paired by round as the probe’s, and these requests are in no figure of the probe. A row \
+                 whose two figures are further apart than 1.5 µs and 15 % says so."
+                    .to_owned(),
+            );
+        }
         paragraphs.push(
             "That plugins did their work live is shown by canary requests, which carry a header that the workload \
              removes, and by the gateway’s own counters. For Wasm on Envoy these count the requests that got past the \

@@ -6,7 +6,7 @@ use crate::synthetic::{Make, hostile_names, record};
 use serde_json::Value;
 use tollgate_record::Control;
 use tollgate_reports::{
-    Summary, TableOptions, article, csv, headline, json, markdown, median, places, summarize, table,
+    Summary, TableOptions, article, csv, headline, html, json, markdown, median, places, summarize, table,
 };
 
 fn usual() -> Summary {
@@ -45,6 +45,8 @@ fn the_json_has_the_shape_of_the_design() {
             "phase",
             "rounds",
             "added_ns",
+            "gateway_added_ns",
+            "instruments_agree",
             "absolute_ns",
             "counters",
             "error",
@@ -54,6 +56,12 @@ fn the_json_has_the_shape_of_the_design() {
         if !cell["added_ns"].is_null() {
             let keys = keys(&cell["added_ns"]);
             assert!(keys.is_superset(&BTreeSet::from(["p50", "low", "high", "confidence"])), "{cell}");
+        }
+        if cell["gateway_added_ns"].is_null() {
+            assert!(cell["instruments_agree"].is_null(), "one figure agrees with nothing: {cell}");
+        } else {
+            assert_eq!(cell["mode"], "live");
+            assert_eq!(keys(&cell["gateway_added_ns"]), keys(&cell["added_ns"]));
         }
         if !cell["absolute_ns"].is_null() {
             assert_eq!(keys(&cell["absolute_ns"]), BTreeSet::from(["p50", "p90", "p99", "p999"]));
@@ -237,9 +245,10 @@ fn markdown_shows_hostile_names_as_text() {
     assert!(!text.contains("<script") && !text.contains("</"), "no tag survives");
     assert!(!text.contains("[link](") && !text.contains(" @all"), "no link and no mention survives");
     let lives = text.find("each plugin's life").expect("lives");
-    for (part, columns) in [(&text[..lives], 8), (&text[lives..], 10)] {
+    // A place whose gateway has its own clock has a column more.
+    for (part, columns) in [(&text[..lives], [8, 9]), (&text[lives..], [10, 10])] {
         for line in part.lines().filter(|line| line.starts_with('|')) {
-            assert_eq!(line.matches('|').count(), columns + 1, "{columns} columns: {line}");
+            assert!(columns.contains(&(line.matches('|').count() - 1)), "{columns:?} columns: {line}");
         }
     }
     assert!(text.contains("\\\\u{202E}"), "direction marks are written out");
@@ -284,4 +293,28 @@ fn markdown_says_how_to_repeat_the_run_and_on_what_it_was_made() {
     fenced.command_line = ["tollgate", "run", "a\n````\n# b"].map(str::to_owned).to_vec();
     let text = markdown(&summarize(&fenced));
     assert!(text.contains("\n`````sh\ntollgate run 'a\\n````\\n# b'\n`````\n"), "nothing ends the block early: {text}");
+}
+
+#[test]
+fn two_instruments_that_disagree_are_said_to_with_their_figures() {
+    let mut odd = record(&Make { requests: 200, ..Make::default() });
+    let agreeing = summarize(&odd);
+    assert!(agreeing.cells.iter().filter_map(|cell| cell.instruments_agree).all(|agree| agree));
+    for text in [table(&agreeing, TableOptions { width: 200, colour: false }), markdown(&agreeing)] {
+        assert!(text.contains("own clock") && !text.contains('≠'), "{text}");
+    }
+    let cell = odd.cells.iter_mut().find(|cell| (&*cell.id.host, &*cell.id.plugin) == ("envoy", "lua"));
+    for series in &mut cell.expect("it is measured").series {
+        series.gateway_added_blocks_ns = Some(vec![123_456]);
+    }
+    let summary = summarize(&odd);
+    let apart: Vec<_> = summary.cells.iter().filter(|cell| cell.instruments_agree == Some(false)).collect();
+    assert_eq!(apart.iter().map(|cell| cell.plugin.as_str()).collect::<Vec<_>>(), ["lua"]);
+    assert_eq!(apart[0].gateway_added_ns.map(|own| own.p50), Some(123_456.0), "never rounded");
+    let page = html(std::slice::from_ref(&odd));
+    for text in [table(&summary, TableOptions { width: 200, colour: false }), markdown(&summary), page] {
+        assert!(text.contains("≠ 123.") && text.contains("≠ Probe and gateway disagree"), "{text}");
+    }
+    let narrow = table(&summary, TableOptions { width: 40, colour: false });
+    assert!(narrow.contains("≠ Probe and gateway"), "a narrow terminal is told too: {narrow}");
 }

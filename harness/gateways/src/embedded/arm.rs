@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -12,7 +13,7 @@ use tollgate_record::Failure;
 use super::NAME;
 use super::modules::Modules;
 use super::tally::Tally;
-use crate::{ARM_HEADER, Arm, BODY, CANARY_HEADER, LEFT_HEADER, arm_label};
+use crate::{ARM_HEADER, Arm, BODY, CANARY_HEADER, LEFT_HEADER, ROUND_HEADER, arm_label};
 
 /// An arm inside the gateway: its plugin's instance and the exchange that requests are turned into.
 pub(super) struct Served {
@@ -46,8 +47,22 @@ impl Served {
         Ok(Self { label, instance, exchange: RefCell::default(), expected_operations, tally })
     }
 
-    /// Answers a request with that body.
+    /// Answers a request with that body, and notes how long that took when the request asks for it. hyper's share, to
+    /// read the request and to write the response, is outside.
     pub(super) fn answer(&self, request: &Request<Incoming>, body: &[u8]) -> Response<Full<Bytes>> {
+        let Some(round) = request.headers().get(ROUND_HEADER) else {
+            return self.respond(request, body);
+        };
+        let begin = Instant::now();
+        let response = self.respond(request, body);
+        let ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        if let Some(round) = round.to_str().ok().and_then(|round| round.parse().ok()) {
+            self.tally.own_time(round, ns);
+        }
+        response
+    }
+
+    fn respond(&self, request: &Request<Incoming>, body: &[u8]) -> Response<Full<Bytes>> {
         self.tally.request();
         let mut exchange = self.exchange.borrow_mut();
         // Controls too: this map is the gateway's own, as Envoy has one, and no part of a plugin's price.

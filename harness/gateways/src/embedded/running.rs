@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tollgate_record::Failure;
 
 use super::tally::Tally;
-use crate::{GatewayError, Running};
+use crate::{GatewayError, OwnTime, Running};
 
 /// How long the gateway's thread may take to end. Only a plugin that never returns takes longer; its thread is left
 /// to the end of the process, because a thread cannot be killed.
@@ -89,6 +89,18 @@ impl Running for RunningEmbedded {
 
     fn probe_core(&self) -> Option<u32> {
         self.probe_core
+    }
+
+    fn times_requests(&self) -> bool {
+        true
+    }
+
+    fn own_times(&mut self, _sent: usize) -> Vec<OwnTime> {
+        // Noted before the response is sent, so all are there.
+        let of_arm = |(arm, tally): (usize, &Arc<Tally>)| {
+            tally.take_own_times().into_iter().map(move |(round, ns)| OwnTime { arm, round, ns })
+        };
+        self.tallies.iter().enumerate().flat_map(of_arm).collect()
     }
 }
 

@@ -9,6 +9,8 @@ pub(super) struct Tally {
     runs: AtomicU64,
     errors: AtomicU64,
     last_error: Mutex<Option<String>>,
+    /// Rounds and nanoseconds of the requests that asked to be timed.
+    own_times: Mutex<Vec<(u32, u64)>>,
 }
 
 impl Tally {
@@ -27,6 +29,16 @@ impl Tally {
         self.errors.fetch_add(1, Ordering::Relaxed);
         // The first of several is the cause; the later ones only say that the instance is dead.
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+    }
+
+    /// A request of a round took so many nanoseconds.
+    pub(super) fn own_time(&self, round: u32, ns: u64) {
+        self.own_times.lock().unwrap_or_else(PoisonError::into_inner).push((round, ns));
+    }
+
+    /// What was told of own times since the last call.
+    pub(super) fn take_own_times(&self) -> Vec<(u32, u64)> {
+        std::mem::take(&mut self.own_times.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Requests, runs and errors.

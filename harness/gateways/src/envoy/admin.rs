@@ -52,6 +52,14 @@ impl Admin {
         Ok(json["stats"].as_array().into_iter().flatten().filter_map(stat).collect())
     }
 
+    /// Lets it write out what it keeps of its access logs.
+    pub(super) fn flush_logs(&self) -> Result<(), GatewayError> {
+        let path = "/reopen_logs";
+        let answer = self.client.post(format!("http://{}{path}", self.address)).send();
+        let answer = answer.and_then(reqwest::blocking::Response::error_for_status);
+        answer.map(drop).map_err(|error| failed(format!("{path}: {error}")))
+    }
+
     fn get(&self, path: &str) -> Result<String, GatewayError> {
         let url = format!("http://{}{path}", self.address);
         let answer = self.client.get(url).send().and_then(|response| response.text());

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use tollgate_record::PluginKind;
 
 use super::NAME;
+use super::own_time;
 use crate::memory_file::MemoryFile;
-use crate::{ARM_HEADER, Arm, BODY, CANARY_HEADER, GatewayError, LEFT_HEADER, Options, arm_label};
+use crate::{ARM_HEADER, Arm, BODY, CANARY_HEADER, GatewayError, LEFT_HEADER, Options, ROUND_HEADER, arm_label};
 
 /// The pieces of a configuration, valid JSON with placeholders.
 const TEMPLATE: &str = include_str!("../../../../fixtures/gateways/envoy.json");
@@ -14,13 +15,15 @@ const TEMPLATE: &str = include_str!("../../../../fixtures/gateways/envoy.json");
 const MANAGER: &str = "/filter_chains/0/filters/0/typed_config";
 const ROUTE: &str = "/route_config/virtual_hosts/0/routes/0";
 
-/// Everything that a child reads, in memory.
+/// Everything that a child reads and writes, in memory.
 #[derive(Debug)]
 pub(super) struct Config {
     /// The bootstrap configuration.
     pub(super) bootstrap: MemoryFile,
     /// Where Envoy writes its administration port's address.
     pub(super) admin_address: MemoryFile,
+    /// Where it writes its own times of requests.
+    pub(super) times: MemoryFile,
     artifacts: Vec<MemoryFile>,
 }
 
@@ -29,6 +32,7 @@ impl Config {
     pub(super) fn new(arms: &[Arm], loaded: &[usize], options: &Options) -> Result<Self, GatewayError> {
         let system = || GatewayError::system("make a file in memory");
         let template: Value = serde_json::from_str(TEMPLATE).expect("the template is embedded, and tested");
+        let times = MemoryFile::new("times", b"").map_err(system())?;
         let mut artifacts = Vec::new();
         let mut listeners = Vec::new();
         for &index in loaded {
@@ -42,7 +46,10 @@ impl Config {
                     Some(filter)
                 }
             };
-            listeners.push(listener(&template, &arms[index], index, options.listen_address(index)?.port(), plugin));
+            let port = options.listen_address(index)?.port();
+            let mut listener = listener(&template, &arms[index], index, port, plugin);
+            log_times(&mut listener, index, &times.path());
+            listeners.push(listener);
         }
         let mut bootstrap = template["bootstrap"].clone();
         bootstrap["static_resources"]["listeners"] = Value::Array(listeners);
@@ -52,13 +59,14 @@ impl Config {
         Ok(Self {
             bootstrap: MemoryFile::new("envoy.json", bootstrap.to_string().as_bytes()).map_err(system())?,
             admin_address: MemoryFile::new("admin-address", b"").map_err(system())?,
+            times,
             artifacts,
         })
     }
 
     /// Numbers of the files that the child must inherit.
     pub(super) fn fds(&self) -> Vec<i32> {
-        let own = [self.bootstrap.fd(), self.admin_address.fd()];
+        let own = [self.bootstrap.fd(), self.admin_address.fd(), self.times.fd()];
         self.artifacts.iter().map(MemoryFile::fd).chain(own).collect()
     }
 }
@@ -90,6 +98,14 @@ fn listener(template: &Value, arm: &Arm, index: usize, port: u16, plugin: Option
     headers[0]["header"] = json!({ "key": ARM_HEADER, "value": arm_label(arm) });
     headers[1]["header"] = json!({ "key": LEFT_HEADER, "value": format!("%REQ({CANARY_HEADER})%") });
     listener
+}
+
+/// Envoy's own time of each request that asks for it, and of no other: the others pay for the look at one header.
+fn log_times(listener: &mut Value, index: usize, path: &str) {
+    let log = &mut at(listener, MANAGER)["access_log"][0];
+    log["filter"]["header_filter"]["header"]["name"] = json!(ROUND_HEADER);
+    log["typed_config"]["path"] = json!(path);
+    log["typed_config"]["log_format"]["text_format_source"]["inline_string"] = json!(own_time::format(index));
 }
 
 fn lua(template: &Value, arm: &Arm, index: usize) -> Value {
@@ -165,11 +181,21 @@ mod tests {
         };
         let arms = ["A", "lua", "boundary"].map(arm);
         let config = Config::new(&arms, &[0, 2, 1], &Options { base_port: Some(9_000), ..Options::default() }).unwrap();
-        assert_eq!(config.fds().len(), 3);
+        assert_eq!(config.fds().len(), 4);
         let text = config.bootstrap.read().unwrap();
-        for placeholder in
-            ["NAME", "BODY", "LABEL", "ARM_HEADER", "LEFT_HEADER", "\"SOURCE\"", "\"CONFIG\"", "ARTIFACT"]
-        {
+        for placeholder in [
+            "NAME",
+            "BODY",
+            "LABEL",
+            "ARM_HEADER",
+            "LEFT_HEADER",
+            "ROUND_HEADER",
+            "TIMES",
+            "LINE",
+            "\"SOURCE\"",
+            "\"CONFIG\"",
+            "ARTIFACT",
+        ] {
             assert!(!text.contains(placeholder), "{placeholder} is left in {text}");
         }
         let json: Value = serde_json::from_str(&text).unwrap();

@@ -11,6 +11,7 @@ use super::admin::{Admin, failed};
 use super::config::{Config, arm_name};
 use super::refusal::Ended;
 use crate::child::Child;
+use crate::memory_file::MemoryFile;
 use crate::{Arm, GatewayError, Options};
 
 /// Pause between two looks at a starting Envoy. Readiness is asked for, never slept for.
@@ -24,6 +25,8 @@ pub(super) struct Launched {
     /// By the listeners' names.
     pub(super) addresses: HashMap<String, SocketAddr>,
     pub(super) probe_core: Option<u32>,
+    /// Its own times of requests.
+    pub(super) times: MemoryFile,
 }
 
 /// Why it is not.
@@ -78,7 +81,8 @@ pub(super) fn launch(
     if let Some(missing) = loaded.iter().map(|&arm| arm_name(arm)).find(|name| !addresses.contains_key(name)) {
         return Err(failed(format!("/listeners does not tell where {missing} listens")).into());
     }
-    Ok(Launched { child, admin, addresses, probe_core: options.probe_core.or(options.gateway_core) })
+    let probe_core = options.probe_core.or(options.gateway_core);
+    Ok(Launched { child, admin, addresses, probe_core, times: config.times })
 }
 
 /// Lets Envoy check a configuration without listening. `None` when it accepts it.

@@ -5,6 +5,7 @@ mod config;
 mod find;
 mod launch;
 mod objections;
+mod own_time;
 mod refusal;
 mod running;
 

@@ -8,8 +8,9 @@ use tollgate_record::{Failure, PluginKind};
 use super::NAME;
 use super::config::arm_name;
 use super::launch::Launched;
+use super::own_time;
 use crate::child::describe;
-use crate::{Arm, GatewayError, Running};
+use crate::{Arm, GatewayError, OwnTime, Running};
 
 /// Envoy counts a request a moment after its response is on its way.
 const COUNTERS_SETTLE: Duration = Duration::from_secs(1);
@@ -134,6 +135,24 @@ impl Running for RunningEnvoy {
 
     fn probe_core(&self) -> Option<u32> {
         self.launched.probe_core
+    }
+
+    fn times_requests(&self) -> bool {
+        true
+    }
+
+    fn own_times(&mut self, sent: usize) -> Vec<OwnTime> {
+        let begin = Instant::now();
+        loop {
+            // Envoy writes a line when a request is over, a moment after its response is here; what it cannot tell is
+            // missing, and that a dead Envoy is dead is told elsewhere.
+            let flushed = self.launched.admin.flush_logs().is_ok();
+            let times = own_time::parse(&self.launched.times.read().unwrap_or_default());
+            if times.len() >= sent || !flushed || begin.elapsed() > COUNTERS_SETTLE {
+                return times;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
