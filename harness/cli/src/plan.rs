@@ -58,6 +58,7 @@ pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule
             placement: placements,
         },
         cells: Vec::new(),
+        loads: Vec::new(),
     }
 }
 

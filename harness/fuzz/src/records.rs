@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tollgate_record::{
-    Cell, CellId, Control, Counters, Entry, Environment, Failure, Mode, Phase, Placement, Plan, PluginKind, Record,
-    SCHEMA, Series, TimeBudget, Variant,
+    ArmLoad, Arrivals, Capacity, Cell, CellId, Control, Counters, Entry, Environment, Failure, Load, Mode, Phase,
+    Placement, Plan, PluginKind, Record, SCHEMA, Series, TimeBudget, Traffic, Variant,
 };
 use tollgate_reports::{TableOptions, csv, html, json, markdown, summarize, table};
 
@@ -56,6 +56,27 @@ fn cell(plugin: &str, mode: Mode, host: &str) -> Cell {
     }
 }
 
+/// A gateway at one rate.
+fn load(cell: &CellId) -> Load {
+    let mut traffic = Traffic { planned: 2, sent: 2, answered: 1, last_sent_ns: Some(9), ..Traffic::default() };
+    traffic.faults.status = 1;
+    traffic.latency_from_intended_ns.record(1_234);
+    traffic.lateness_ns.record(12);
+    let capacity = Some(Capacity { answered: 9, duration_ms: 2, connections: 1 });
+    Load {
+        gateway: cell.host.clone(),
+        rate_per_s: Some(1e3),
+        share: Some(0.5),
+        arrivals: Arrivals::Poisson,
+        duration_ms: 2,
+        connections: 1,
+        seed: 7,
+        placement: Placement::TwoCores { probe: 0, gateway: 1 },
+        arms: vec![ArmLoad { cell: cell.clone(), capacity, traffic, proof: None, error: None }],
+        error: None,
+    }
+}
+
 /// The lines of a small journal.
 fn entries() -> Vec<Entry> {
     let begin = Record {
@@ -79,6 +100,7 @@ fn entries() -> Vec<Entry> {
             placement: BTreeMap::from([("in_process".into(), Placement::SameCore { core: 1 })]),
         },
         cells: Vec::new(),
+        loads: Vec::new(),
     };
     let mut entries = vec![Entry::Begin(Box::new(begin))];
     for (mode, host) in [(Mode::InProcess, "wasmtime"), (Mode::Live, "envoy")] {
@@ -90,6 +112,10 @@ fn entries() -> Vec<Entry> {
                 let mut series = Series::of_values(start, &[10, 20 + u64::from(start)]);
                 series.added_blocks_ns = vec![3, -1];
                 entries.push(Entry::Series { cell: id.clone(), series });
+            }
+            if mode == Mode::Live {
+                let loads = [1e3, 2e3].map(|rate| Load { rate_per_s: Some(rate), ..load(&id) });
+                entries.extend(loads.map(|load| Entry::Load(Box::new(load))));
             }
             entries.push(Entry::Counters { cell: id.clone(), counters: Counters::default() });
             entries.push(Entry::Failure { cell: id, failure: Failure::plugin("verify", "a reason; a remedy") });

@@ -24,6 +24,19 @@ pub fn decide_placement() -> Placement {
     }
 }
 
+/// Where to put a load generator and the gateway: on a core each if there are two, because both are busy; the gateway on
+/// the last of them, since interrupts tend to go to the first. Otherwise as [`decide_placement`] says.
+pub fn decide_load_placement() -> Placement {
+    let (one, allowed) = (decide_placement(), sched_getaffinity(None));
+    let (Placement::SameCore { core }, Ok(allowed)) = (&one, allowed) else {
+        return one;
+    };
+    match (0..CpuSet::MAX_CPU).find(|&other| allowed.is_set(other) && other as u32 != *core) {
+        Some(other) => Placement::TwoCores { probe: other as u32, gateway: *core },
+        None => one,
+    }
+}
+
 /// Moves the calling thread to a core for good, and with it the threads and processes that it starts from then on.
 pub fn pin_current_thread(core: u32) -> io::Result<()> {
     pin(None, core)
@@ -81,6 +94,17 @@ mod tests {
         assert_eq!(rustix::thread::sched_getcpu(), core as usize);
         drop(pin);
         assert_eq!(sched_getaffinity(None).unwrap(), before);
+    }
+
+    #[test]
+    fn load_has_a_core_of_its_own_where_there_are_two() {
+        let cores = sched_getaffinity(None).unwrap().count();
+        match (decide_placement(), decide_load_placement()) {
+            (Placement::SameCore { core }, Placement::TwoCores { probe, gateway }) => {
+                assert!(cores > 1 && gateway == core && probe != gateway);
+            }
+            (one, other) => assert!(one == other && (cores == 1 || one == Placement::Unpinned), "{one:?} {other:?}"),
+        }
     }
 
     #[test]

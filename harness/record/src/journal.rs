@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cell, CellId, Counters, Environment, Failure, Record, RecordError, Series, Soak};
+use crate::{Cell, CellId, Counters, Environment, Failure, Load, Record, RecordError, Series, Soak};
 
 /// One line of a journal. A record is what its entries add up to, so that a run that is killed loses nothing finished.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub enum Entry {
         /// Samples and end.
         soak: Soak,
     },
+    /// What one rate of requests did to a gateway.
+    Load(Box<Load>),
     /// How a cell was shown to do its work.
     Proof {
         /// The cell.
@@ -174,6 +176,7 @@ fn apply(record: &mut Record, entry: Entry) {
                 record.cells[index].soak = Some(soak);
             }
         }
+        Entry::Load(load) => record.loads.push(*load),
         Entry::Proof { cell, proof } => {
             if let Some(index) = cell_of(record, &cell) {
                 record.cells[index].proof = Some(proof);

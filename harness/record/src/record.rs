@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Cell, CellId, Environment, Plan};
+use crate::{Cell, CellId, Environment, Load, Plan};
 
 /// Name and version of the format. A reader refuses any other.
 pub const SCHEMA: &str = "tollgate/record/1";
@@ -27,6 +27,9 @@ pub struct Record {
     pub plan: Plan,
     /// All cells of the plan, measured or failed.
     pub cells: Vec<Cell>,
+    /// Loads that gateways were put under, in the order in which they were; empty when none was asked for.
+    #[serde(default)]
+    pub loads: Vec<Load>,
 }
 
 impl Record {

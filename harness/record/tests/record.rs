@@ -6,8 +6,9 @@ use std::fs;
 
 use proptest::prelude::*;
 use tollgate_record::{
-    Cell, CellId, Control, Counters, Entry, Environment, Failure, Histogram, Journal, Memory, MemorySample, Mode,
-    Phase, Placement, Plan, PluginKind, Record, RecordError, SCHEMA, Series, Soak, Spread, TimeBudget, Variant,
+    ArmLoad, Arrivals, Capacity, Cell, CellId, Control, Counters, Entry, Environment, Failure, Faults, Histogram,
+    Journal, Load, Memory, MemorySample, Mode, Phase, Placement, Plan, PluginKind, Record, RecordError, SCHEMA, Series,
+    Soak, Spread, TimeBudget, Traffic, Variant, Window,
 };
 
 fn id(plugin: &str) -> CellId {
@@ -59,6 +60,28 @@ fn begin() -> Record {
             placement: BTreeMap::from([("in_process".into(), Placement::SameCore { core: 1 })]),
         },
         cells: Vec::new(),
+        loads: Vec::new(),
+    }
+}
+
+fn load() -> Load {
+    let mut traffic = Traffic { planned: 3, sent: 2, answered: 1, last_sent_ns: Some(7), ..Traffic::default() };
+    traffic.faults = Faults { status: 1, dropped: 1, ..Faults::default() };
+    traffic.latency_from_intended_ns.record(1_234_567);
+    traffic.windows = vec![Window::default(), Window { answered: 1, faults: 2, max_latency_ns: Some(9) }];
+    let capacity = Some(Capacity { answered: 1_000, duration_ms: 500, connections: 16 });
+    let error = Some(Failure::plugin("proof", "a reason; a remedy"));
+    Load {
+        gateway: "envoy".into(),
+        rate_per_s: Some(0.1 + 0.2),
+        share: Some(0.25),
+        arrivals: Arrivals::Poisson,
+        duration_ms: 500,
+        connections: 16,
+        seed: u64::MAX,
+        placement: Placement::TwoCores { probe: 0, gateway: 1 },
+        arms: vec![ArmLoad { cell: id("go-raw"), capacity, traffic, proof: None, error }],
+        error: None,
     }
 }
 
@@ -80,6 +103,8 @@ fn entries() -> Vec<Entry> {
     let error = Some(Failure::plugin("soak", "tired; rest"));
     let soak = Soak { duration_ms: 500, requests: 5, samples, limit_bytes: Some(9), error };
     entries.push(Entry::Soak { cell: id("go-raw"), soak });
+    entries.push(Entry::Load(Box::new(load())));
+    entries.push(Entry::Load(Box::new(Load { rate_per_s: None, arms: Vec::new(), ..load() })));
     entries.push(Entry::Proof { cell: id("go-raw"), proof: "trace".into() });
     entries.push(Entry::Failure { cell: id("A"), failure: Failure::environment("start", "first") });
     entries.push(Entry::Failure { cell: id("A"), failure: Failure::plugin("verify", "second") });
@@ -100,6 +125,9 @@ fn a_record_comes_back_as_it_was_written() {
     assert_eq!(record.cell(&id("A")).unwrap().error.as_ref().unwrap().message, "first", "the first failure is kept");
     assert_eq!(record.environment.steal_share, Some(0.25));
     assert_eq!(record.cell(&id("go-raw")).unwrap().soak.as_ref().unwrap().requests, 5);
+    assert_eq!(record.loads[0], load());
+    assert_eq!((record.loads[0].arms[0].traffic.faults.total(), record.loads.len()), (2, 2));
+    assert_eq!(record.loads[0].arms[0].capacity.unwrap().per_s(), 2_000.0);
 
     let path = folder.path().join("record.json");
     record.write(&path).unwrap();
@@ -196,7 +224,8 @@ fn what_a_record_does_not_say_is_unknown() {
     let mut text = serde_json::to_string(&record).unwrap();
     let optional =
         [",\"timed_with_limits\":false", ",\"soak_ms\":500", ",\"soak\":null", ",\"memory\":null", ",\"varying\":{}"];
-    for field in optional.into_iter().chain([",\"lua_instructions\":null", ",\"operations\":{\"headers\":20}"]) {
+    let later = [",\"lua_instructions\":null", ",\"operations\":{\"headers\":20}", ",\"loads\":[]"];
+    for field in optional.into_iter().chain(later) {
         assert_eq!(text.matches(field).count(), 1, "{field} in {text}");
         text = text.replace(field, "");
     }

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use tollgate_record::{
-    Artifact, Cell, CellId, Control, Counters, Environment, Failure, Histogram, Memory, MemorySample, Mode, Phase,
-    Placement, Plan, PluginKind, Record, SCHEMA, Series, Soak, Spread, TimeBudget, Variant,
+    ArmLoad, Arrivals, Artifact, Capacity, Cell, CellId, Control, Counters, Environment, Failure, Histogram, Load,
+    Memory, MemorySample, Mode, Phase, Placement, Plan, PluginKind, Record, SCHEMA, Series, Soak, Spread, TimeBudget,
+    Traffic, Variant,
 };
 
 /// Names that must show as text wherever they appear.
@@ -68,6 +69,7 @@ pub(crate) fn record(make: &Make) -> Record {
     if make.hostile {
         builder.hostile();
     }
+    let loads = if make.envoy { loads(&builder.cells) } else { Vec::new() };
     Record {
         schema: SCHEMA.to_owned(),
         tollgate_version: "0.1.0".to_owned(),
@@ -78,7 +80,52 @@ pub(crate) fn record(make: &Make) -> Record {
         environment: environment(),
         plan: plan(make.starts),
         cells: builder.cells,
+        loads,
     }
+}
+
+/// Three rates on Envoy, the third of which the generator could not keep, and a gateway that failed.
+fn loads(cells: &[Cell]) -> Vec<Load> {
+    let live =
+        |cell: &&Cell| (cell.id.host.as_str(), cell.id.phase) == ("envoy", Phase::Request) && cell.error.is_none();
+    let arm = |cell: &Cell, share: f64| {
+        let own_ns = 40_000 + 1_000 * cell.id.plugin.len() as u64;
+        let mut traffic = Traffic { planned: 2_000, sent: 2_000, answered: 2_000, ..Traffic::default() };
+        traffic.last_sent_ns = Some(999_500_000);
+        for request in 0..2_000 {
+            let late_ns = if share > 0.7 && request % 50 == 0 { 300_000 } else { 100 };
+            let latency_ns = (own_ns as f64 / (1.0 - share)) as u64 + 50 * request;
+            traffic.lateness_ns.record(late_ns);
+            traffic.latency_from_sent_ns.record(latency_ns);
+            traffic.latency_from_intended_ns.record(latency_ns + late_ns);
+        }
+        if cell.id.plugin == "go-sdk" && share > 0.7 {
+            (traffic.answered, traffic.faults.status) = (1_990, 10);
+        }
+        let capacity = Some(Capacity { answered: 500_000_000 / own_ns, duration_ms: 500, connections: 16 });
+        ArmLoad { cell: cell.id.clone(), capacity, traffic, proof: Some("counted".to_owned()), error: None }
+    };
+    let load = |share: f64| Load {
+        gateway: "envoy".to_owned(),
+        rate_per_s: Some(40_000.0 * share),
+        share: Some(share),
+        arrivals: Arrivals::Poisson,
+        duration_ms: 1_000,
+        connections: 16,
+        seed: 5,
+        placement: Placement::TwoCores { probe: 0, gateway: 1 },
+        arms: cells.iter().filter(live).map(|cell| arm(cell, share)).collect(),
+        error: None,
+    };
+    let failed = Load {
+        gateway: "embedded".to_owned(),
+        rate_per_s: None,
+        share: None,
+        arms: Vec::new(),
+        error: Some(Failure::environment("start", "embedded was not ready; try again")),
+        ..load(0.25)
+    };
+    vec![load(0.25), load(0.5), load(0.75), failed]
 }
 
 fn environment() -> Environment {
