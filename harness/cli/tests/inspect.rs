@@ -16,6 +16,7 @@ fn every_plugin_is_shown_with_who_takes_it() {
             assert!(text.contains(&format!("  {} {}: loads it", host.name(), host.version())), "{text}");
         }
         assert!(!text.contains("refuses it"), "{text}");
+        assert!(text.ends_with(&format!("`tollgate verify --plugin {}` runs it.\n", plugin.name)), "{text}");
     }
 }
 
@@ -41,6 +42,7 @@ fn bad_plugins_are_shown_or_refused_with_5() {
         let (hosts, gateways) = text.split_once("gateways (live)").unwrap();
         assert!(hosts.contains(host_says) && !hosts.contains("loads it"), "{name}: {text}");
         assert!(gateways.contains(envoy_says), "{name}: {text}");
+        assert!(!text.contains("`tollgate verify"), "{name} is refused by all, and it is said how to run it: {text}");
     }
 }
 

@@ -127,11 +127,13 @@ fn text(report: &Report<'_>, plugin: &Plugin) -> Result<String, std::fmt::Error>
             }
         }
     }
-    writeln!(
-        text,
-        "\n`tollgate verify --plugin {}` runs it.",
-        plugin.path.as_ref().map_or_else(|| plugin.name.clone(), |path| path.display().to_string())
-    )?;
+    let plugin = plugin.path.as_ref().map_or_else(|| plugin.name.clone(), |path| path.display().to_string());
+    let takes = |places: &[Place]| places.iter().any(|place| place.objections.is_empty());
+    match (takes(&report.hosts), takes(&report.gateways)) {
+        (true, _) => writeln!(text, "\n`tollgate verify --plugin {plugin}` runs it.")?,
+        (false, true) => writeln!(text, "\n`tollgate verify --plugin {plugin} --only live` runs it.")?,
+        (false, false) => writeln!(text, "\nNothing here runs it until what is refused above is mended.")?,
+    }
     Ok(text)
 }
 
@@ -240,5 +242,6 @@ fn memory(found: &WasmInspection) -> String {
     let exported = if memory.exported { "exported" } else { "NOT exported" };
     let imported = if memory.imported { ", imported" } else { "" };
     let shared = if memory.shared { ", shared" } else { "" };
-    format!("{min_pages} pages of 64 KiB at the start, at most {max_pages}; {exported}{imported}{shared}")
+    let pages = if min_pages == 1 { "page" } else { "pages" };
+    format!("{min_pages} {pages} of 64 KiB at the start, at most {max_pages}; {exported}{imported}{shared}")
 }
