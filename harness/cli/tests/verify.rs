@@ -75,6 +75,20 @@ fn a_plugin_with_one_other_operation_exits_5_and_the_difference_is_named() {
 }
 
 #[test]
+fn what_is_wrong_in_process_is_named_for_the_gateway_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = bad_plugin(folder.path(), "one-remove-missing");
+    let path = path.to_str().unwrap();
+    let output =
+        run(&["verify", "--workload", "headers", "--plugin", path, "--plugin", "lua", "--gateway", "embedded"]);
+    let text = stdout(&output);
+    assert_eq!(status(&output), 5, "{text}{}", stderr(&output));
+    for line in ["skip  one-remove-missing on embedded (headers): ", "ok    lua on embedded (headers): "] {
+        assert!(text.contains(line), "`{line}` is missing:\n{text}");
+    }
+}
+
+#[test]
 fn an_endless_loop_ends_as_a_failure_and_the_others_are_verified() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["endless-loop", "lua-endless-loop"] {

@@ -55,6 +55,9 @@ pub(crate) fn run(options: &VerifyArgs) -> anyhow::Result<Status> {
             break;
         }
         // What is wrong in process is not let loose on a gateway, where a hang would take all arms.
+        for left_out in arms.iter().filter(|arm| !is_right(arm, &wrong)) {
+            out::line(&format!("skip  {}: not taken to a gateway, since it is wrong in process", left_out.id));
+        }
         let arms = right(arms, &wrong);
         let start = live::Start { number: 0, seed: 0, duration: LIVE_DURATION, rounds_per_block: 15, core: None };
         for measured in live::measure(*gateway, &arms, &options.selectors, start, &mut |_, _| {})? {
@@ -78,8 +81,11 @@ pub(crate) fn run(options: &VerifyArgs) -> anyhow::Result<Status> {
 
 /// The arms whose plugin and workload were not found wrong.
 fn right(arms: &[Arm], wrong: &BTreeSet<(String, String)>) -> Vec<Arm> {
-    let is_right = |arm: &&Arm| !wrong.contains(&(arm.id.plugin.clone(), arm.id.workload.clone()));
-    arms.iter().filter(is_right).cloned().collect()
+    arms.iter().filter(|arm| is_right(arm, wrong)).cloned().collect()
+}
+
+fn is_right(arm: &Arm, wrong: &BTreeSet<(String, String)>) -> bool {
+    !wrong.contains(&(arm.id.plugin.clone(), arm.id.workload.clone()))
 }
 
 #[derive(Default)]
