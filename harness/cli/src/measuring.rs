@@ -15,7 +15,7 @@ use crate::plan::{self, IN_PROCESS};
 use crate::progress::Progress;
 use crate::schedule::Schedule;
 use crate::select::{Arm, Selection};
-use crate::verification::{ARM_LIMIT, Verdict, culprit, verify};
+use crate::verification::{Verdict, arm_limit, culprit, verify};
 use crate::worker::{Job, Message, WorkerArm, run_job};
 use crate::{interrupt, live};
 
@@ -123,7 +123,7 @@ impl<'a> Measuring<'a> {
                 requests_per_batch: self.schedule.requests_per_batch,
                 core,
             };
-            let end = run_job(&job, ARM_LIMIT, &mut |message| self.hear(start, message, selection))?;
+            let end = run_job(&job, arm_limit(arms), &mut |message| self.hear(start, message, selection))?;
             let Err(end) = end else { break };
             let Some((cell, failure)) = culprit("measure", &end) else { return Ok(()) };
             // Without a culprit, or with a control as one, the next process would end in the same way.

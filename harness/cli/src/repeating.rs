@@ -8,7 +8,7 @@ use tollgate_hosts::Repeated;
 use tollgate_record::{CellId, Counters, Failure, Spread};
 
 use crate::select::Arm;
-use crate::verification::{ARM_LIMIT, culprit};
+use crate::verification::{arm_limit, culprit};
 use crate::worker::{Job, Message, WorkerArm, run_job};
 
 /// Fresh processes.
@@ -32,7 +32,7 @@ pub(crate) fn repeat(arms: &[Arm], requests: u64) -> anyhow::Result<Option<Vec<O
         while !waiting.is_empty() {
             let job = Job::Repeat { arms: waiting.clone(), requests };
             let mut failed = Vec::new();
-            let end = run_job(&job, ARM_LIMIT, &mut |message| {
+            let end = run_job(&job, arm_limit(arms), &mut |message| {
                 match message {
                     Message::Repeated { cell, repeated } => {
                         waiting.retain(|arm| arm.id != cell);

@@ -9,7 +9,7 @@ use super::Measuring;
 use crate::interrupt;
 use crate::plan::IN_PROCESS;
 use crate::select::{Arm, Selection};
-use crate::verification::{ARM_LIMIT, culprit};
+use crate::verification::{arm_limit, culprit};
 use crate::worker::{Job, Message, WorkerArm, run_job};
 
 const STAGE: &str = "soak";
@@ -56,7 +56,7 @@ impl Measuring<'_> {
         let duration_ms = duration.as_millis() as u64;
         let job = Job::Soak { arm: Box::new(WorkerArm::from(arm)), duration_ms, core: self.core(IN_PROCESS) };
         let (mut soaked, mut failed, mut requests) = (None, None, 0);
-        let end = run_job(&job, ARM_LIMIT, &mut |message| {
+        let end = run_job(&job, arm_limit([arm]), &mut |message| {
             match message {
                 Message::Soaked(soak) => soaked = soak,
                 Message::Failed { failure, .. } => failed = Some(failure),

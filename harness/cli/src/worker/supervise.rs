@@ -22,7 +22,7 @@ pub(crate) enum WorkerEnd {
     /// Ctrl-C.
     Interrupted,
     /// Nothing was heard for too long; the worker was killed.
-    Silent { cell: Option<CellId> },
+    Silent { cell: Option<CellId>, after: Duration },
     /// The worker ended by itself.
     Died { cell: Option<CellId>, how: String },
 }
@@ -87,7 +87,7 @@ pub(crate) fn run_job(
             return Ok(Err(WorkerEnd::Interrupted));
         }
         if silent > silence {
-            return Ok(Err(WorkerEnd::Silent { cell: doing }));
+            return Ok(Err(WorkerEnd::Silent { cell: doing, after: silence }));
         }
     }
 }
