@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 use tollgate_record::TimeBudget;
 
 /// What a gateway plugin costs each request: measured in process and on a live gateway, proved equal, with intervals.
@@ -60,9 +61,24 @@ pub(crate) struct Selectors {
     /// A host to run on in process (default: one for each kind of plugin; `verify` and `--time thorough`: all that are here)
     #[arg(long = "host", value_name = "NAME")]
     pub(crate) hosts: Vec<String>,
-    /// A gateway to measure on, beside `embedded`
-    #[arg(long = "gateway", value_name = "NAME")]
+    /// A gateway to measure on, beside `embedded`; or a URL that somebody serves, with a name if wanted (`NAME=URL`)
+    #[arg(long = "gateway", value_name = "NAME|URL")]
     pub(crate) gateways: Vec<String>,
+    /// For a gateway by URL: the same route without the plugin, which the others are compared with
+    #[arg(long, value_name = "URL")]
+    pub(crate) baseline_url: Option<String>,
+    /// For a gateway by URL: a header to send, `name: value`
+    #[arg(long = "header", value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+    /// For a gateway by URL: the HTTP to insist on (default: what TLS settles, and 1.1 without TLS)
+    #[arg(long, value_enum)]
+    pub(crate) http: Option<Http>,
+    /// For a gateway by URL: certificates to trust beside the system's, a PEM file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// For a gateway by URL: trust any certificate
+    #[arg(long)]
+    pub(crate) insecure: bool,
     /// A workload (default: all); plugins given by path are held to its effects only when it is named
     #[arg(long = "workload", value_name = "NAME")]
     pub(crate) workloads: Vec<String>,
@@ -81,6 +97,14 @@ pub(crate) struct Selectors {
     /// First port of a gateway's listeners, one per arm (default: any free ones)
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) base_port: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub(crate) enum Http {
+    #[value(name = "1.1")]
+    Http1,
+    #[value(name = "2")]
+    Http2,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

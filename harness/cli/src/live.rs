@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use tollgate_gateways::{Gateway, Measured, Options};
+use tollgate_gateways::{Gateway, Measured, Options, UrlArm};
 use tollgate_record::{CellId, Failure, FailureClass};
 
 use crate::args::Selectors;
 use crate::select::Arm;
+use crate::urls::{self, UrlJob};
 use crate::worker::{Job, Message, WorkerArm, WorkerEnd, run_job};
 
 /// How long a worker may say nothing: Envoy may take a minute to become ready, and each arm of a gateway that hangs is
@@ -80,8 +81,35 @@ fn measure_once(
         base_port: selectors.base_port,
         core: start.core,
     };
+    run(&job, gateway.name(), arms.iter().map(|arm| &arm.id), progress)
+}
+
+/// Asks each URL for the time of a start.
+pub(crate) fn measure_urls(
+    arms: &[UrlArm],
+    selectors: &Selectors,
+    start: Start,
+    progress: &mut dyn FnMut(&CellId, Option<f64>),
+) -> anyhow::Result<Vec<Measured>> {
+    let job = Job::Urls {
+        urls: UrlJob::new(arms, selectors)?,
+        start: start.number,
+        seed: start.seed,
+        duration_ms: start.duration.as_millis() as u64,
+        rounds_per_block: start.rounds_per_block,
+    };
+    run(&job, urls::URL, arms.iter().map(|arm| &arm.cell), progress)
+}
+
+/// Has a worker do it; a cell that nothing is heard of has failed.
+fn run<'a>(
+    job: &Job,
+    name: &str,
+    cells: impl Iterator<Item = &'a CellId>,
+    progress: &mut dyn FnMut(&CellId, Option<f64>),
+) -> anyhow::Result<Vec<Measured>> {
     let mut outcomes: Vec<Measured> = Vec::new();
-    let end = run_job(&job, SILENCE, &mut |message| {
+    let end = run_job(job, SILENCE, &mut |message| {
         match message {
             Message::Live { cell, series, proof } => outcomes.push(Measured { cell, series, proof }),
             Message::Failed { cell, failure } => outcomes.push(Measured::failed(&cell, failure)),
@@ -93,15 +121,15 @@ fn measure_once(
     let failure = match end {
         Ok(()) | Err(WorkerEnd::Interrupted) => return Ok(outcomes),
         Err(WorkerEnd::Silent { .. }) => {
-            format!("nothing was heard of {} for {} s; run again with fewer plugins", gateway.name(), SILENCE.as_secs())
+            format!("nothing was heard of {name} for {} s; run again with fewer plugins", SILENCE.as_secs())
         }
         Err(WorkerEnd::Died { how, .. }) => {
-            format!("the process that measures {} ended ({how}); run again with fewer plugins", gateway.name())
+            format!("the process that measures {name} ended ({how}); run again with fewer plugins")
         }
     };
-    for arm in arms {
-        if outcomes.iter().all(|outcome| outcome.cell != arm.id) {
-            outcomes.push(Measured::failed(&arm.id, Failure::environment("measure", failure.clone())));
+    for cell in cells {
+        if outcomes.iter().all(|outcome| &outcome.cell != cell) {
+            outcomes.push(Measured::failed(cell, Failure::environment("measure", failure.clone())));
         }
     }
     Ok(outcomes)

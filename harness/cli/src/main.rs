@@ -12,6 +12,7 @@ mod repeating;
 mod schedule;
 mod select;
 mod status;
+mod urls;
 mod verbs;
 mod verification;
 mod worker;

@@ -6,7 +6,7 @@ mod soaking;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tollgate_gateways::{Gateway, Measured};
+use tollgate_gateways::{Gateway, Measured, UrlArm};
 use tollgate_record::{Cell, CellId, Entry, Failure, FailureClass, Journal, Phase, Placement, Record, Series};
 
 use crate::args::Selectors;
@@ -17,7 +17,7 @@ use crate::schedule::Schedule;
 use crate::select::{Arm, Selection};
 use crate::verification::{Verdict, arm_limit, culprit, verify};
 use crate::worker::{Job, Message, WorkerArm, run_job};
-use crate::{interrupt, live};
+use crate::{interrupt, live, urls};
 
 pub(crate) use soaking::soaked;
 
@@ -51,6 +51,9 @@ impl<'a> Measuring<'a> {
                     self.live(start, place as u64 + 1, *gateway, arms)?;
                 }
             }
+            if !selection.urls.is_empty() && !interrupt::requested() {
+                self.urls(start, selection)?;
+            }
         }
         if let Some(duration) = soak {
             self.soak(selection, duration)?;
@@ -71,6 +74,9 @@ impl<'a> Measuring<'a> {
         for arm in in_process.chain(selection.live.iter().flat_map(|(_, arms)| arms)) {
             let version = versions.get(&arm.id.host).cloned().unwrap_or_default();
             self.journal.append(Entry::Cell(Box::new(arm.cell(&version))))?;
+        }
+        for arm in &selection.urls {
+            self.journal.append(Entry::Cell(Box::new(urls::cell(arm))))?;
         }
         for (cell, failure) in &selection.unloadable {
             self.journal.append(Entry::Cell(Box::new(cell.clone())))?;
@@ -198,6 +204,33 @@ impl<'a> Measuring<'a> {
         let progress = &self.progress;
         let results =
             live::measure(gateway, &left, self.selectors, plan, &mut |cell, added_ns| progress.arm(cell, added_ns))?;
+        self.keep(results)?;
+        self.pass(self.schedule.live);
+        Ok(())
+    }
+
+    /// The time of one start at the gateways that somebody else runs.
+    fn urls(&mut self, start: u32, selection: &Selection) -> anyhow::Result<()> {
+        let left: Vec<UrlArm> = selection.urls.iter().filter(|arm| !self.failed.contains(&arm.cell)).cloned().collect();
+        if left.len() < 3 || left[0].cell != selection.urls[0].cell {
+            return Ok(());
+        }
+        self.progress.stage(format!("{} {}/{}", urls::URL, start + 1, self.schedule.starts));
+        let plan = live::Start {
+            number: start,
+            seed: self.seed(start, selection.live.len() as u64 + 1),
+            duration: self.schedule.live,
+            rounds_per_block: self.schedule.rounds_per_block,
+            core: None,
+        };
+        let progress = &self.progress;
+        let results = live::measure_urls(&left, self.selectors, plan, &mut |cell, ns| progress.arm(cell, ns))?;
+        self.keep(results)?;
+        self.pass(self.schedule.live);
+        Ok(())
+    }
+
+    fn keep(&mut self, results: Vec<Measured>) -> anyhow::Result<()> {
         for Measured { cell, series, proof } in results {
             // Of an arm that failed, too: what was finished before stays in the record.
             if let Some(series) = series {
@@ -210,7 +243,6 @@ impl<'a> Measuring<'a> {
                 Err(failure) => self.fail(cell, failure)?,
             }
         }
-        self.pass(self.schedule.live);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use tollgate_record::{Placement, Plan, Record, SCHEMA};
 use crate::args::RunArgs;
 use crate::schedule::Schedule;
 use crate::select::Selection;
-use crate::{live, machine};
+use crate::{live, machine, urls};
 
 /// Key of the placement in process; a gateway's is its name.
 pub(crate) const IN_PROCESS: &str = "in_process";
@@ -30,6 +30,9 @@ pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule
     let mut placements: BTreeMap<String, Placement> =
         selection.live.iter().map(|(gateway, _)| (gateway.name().to_owned(), placement.clone())).collect();
     placements.insert(IN_PROCESS.to_owned(), placement);
+    if !selection.urls.is_empty() {
+        placements.insert(urls::URL.to_owned(), Placement::Unpinned);
+    }
     let mut workloads: Vec<String> =
         arms(selection).filter(|arm| arm.plugin.is_some()).map(|arm| arm.id.workload.clone()).collect();
     workloads.sort();

@@ -4,19 +4,20 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use tollgate_fixtures::{LoadError, Plugin, RequestFile, Workload};
-use tollgate_gateways::Gateway;
+use tollgate_gateways::{Gateway, UrlArm};
 use tollgate_hosts::Host;
 use tollgate_record::{Artifact, Cell, CellId, Control, Failure, Mode, Phase, PluginKind};
 
 use crate::args::{Only, Selectors};
 use crate::status::usage;
+use crate::urls;
 
 /// Name of the host column for the control arms in process, where no host is at work.
 const IN_PROCESS: &str = "in-process";
 /// Name of the workload of the control arms: without a plugin there is nothing that one could ask.
-const NO_WORKLOAD: &str = "none";
+pub(crate) const NO_WORKLOAD: &str = "none";
 /// Name of the workload of a plugin given by path that is held to no workload's effects.
-const OWN_WORKLOAD: &str = "own";
+pub(crate) const OWN_WORKLOAD: &str = "own";
 
 /// An arm of the plan.
 #[derive(Clone)]
@@ -69,6 +70,8 @@ pub(crate) struct Selection {
     pub(crate) measure_in_process: bool,
     /// For each gateway its arms, controls first.
     pub(crate) live: Vec<(&'static dyn Gateway, Vec<Arm>)>,
+    /// Gateways that somebody else runs: the baseline twice, then what is compared with it.
+    pub(crate) urls: Vec<UrlArm>,
     /// Plugins that could not even be loaded: rows of the record.
     pub(crate) unloadable: Vec<(Cell, Failure)>,
 }
@@ -110,9 +113,12 @@ pub(crate) fn select(selectors: &Selectors, unasked: Unasked) -> anyhow::Result<
         }
         selection.live.push((gateway, arms));
     }
+    if selectors.only != Some(Only::InProcess) {
+        selection.urls = urls::select(selectors, headers)?;
+    }
     let live = selection.live.iter().flat_map(|(_, arms)| arms);
     let measured = selection.in_process.iter().filter(|_| selection.measure_in_process).chain(live);
-    if measured.filter(|arm| arm.plugin.is_some()).count() + selection.unloadable.len() == 0 {
+    if measured.filter(|arm| arm.plugin.is_some()).count() + selection.unloadable.len() + selection.urls.len() == 0 {
         return Err(usage("nothing is left to measure; take away a --skip, a --host or an --only"));
     }
     Ok(selection)
@@ -246,7 +252,7 @@ fn hosts(selectors: &Selectors, unasked: Unasked) -> anyhow::Result<Vec<&'static
 /// `embedded` needs nothing installed and is always there; the named ones come beside it.
 fn gateways(selectors: &Selectors) -> anyhow::Result<Vec<&'static dyn Gateway>> {
     let all = || tollgate_gateways::GATEWAYS.iter().map(|gateway| gateway.name().to_owned());
-    for name in &selectors.gateways {
+    for name in selectors.gateways.iter().filter(|name| !urls::is_url(name)) {
         known("gateway", name, all())?;
     }
     if selectors.only == Some(Only::InProcess) {

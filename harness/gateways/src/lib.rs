@@ -27,6 +27,7 @@ mod probe;
 mod program;
 mod scripted;
 mod tail;
+mod url;
 mod warmup;
 
 pub use attribution::{Measured, measure};
@@ -39,3 +40,4 @@ pub use gateway::{Arm, GATEWAYS, Gateway, Options, OwnTime, Running, gateway};
 pub use install::{ENVOY_VERSION, install_envoy, installed_envoy};
 pub use placement::{Pin, decide_load_placement, decide_placement, pin_current_thread};
 pub use probe::{Probe, ProbeError, Response};
+pub use url::{HttpVersion, UNPROVED, UrlArm, UrlError, UrlOptions, check_url, measure_urls};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::*;
 use tollgate_fixtures::{Plugin, bad_plugins, plugins, workload};
 use tollgate_gateways::{GatewayError, Options, install_envoy, installed_envoy};
-use tollgate_record::{FailureClass, PluginKind};
+use tollgate_record::PluginKind;
 
 fn script(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("envoy");

@@ -32,8 +32,9 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
         .with_context(|| format!("cannot make the folder {}; name another with --out", options.out.display()))?;
 
     let begin = plan::begin(options, &selection, schedule, seed);
+    let live = selection.live.len() as u32 + u32::from(!selection.urls.is_empty());
     let soaks = options.soak.map_or(Duration::ZERO, |soak| soak * soaked(&selection).len() as u32);
-    let planned = (schedule.in_process + schedule.live * selection.live.len() as u32) * schedule.starts + soaks;
+    let planned = (schedule.in_process + schedule.live * live) * schedule.starts + soaks;
     let progress = Progress::new(planned, options.quiet);
     let journal_path = options.out.join("journal.jsonl");
     let (journal, aside) = Journal::create(&journal_path, begin)?;

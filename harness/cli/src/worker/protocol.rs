@@ -10,6 +10,7 @@ use tollgate_hosts::Repeated;
 use tollgate_record::{CellId, Counters, Failure, Series, Soak};
 
 use crate::select::Arm;
+use crate::urls::UrlJob;
 
 /// What a worker is asked to do.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub(crate) enum Job {
         /// Core to run on once everything is compiled.
         core: Option<u32>,
     },
+    /// So long at gateways that somebody else runs.
+    Urls { urls: UrlJob, start: u32, seed: u64, duration_ms: u64, rounds_per_block: u32 },
     /// One start of a gateway with all arms: the probe is in the worker, and so is the embedded gateway.
     Live {
         arms: Vec<WorkerArm>,

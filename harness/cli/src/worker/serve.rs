@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tollgate_fixtures::{Plugin, Workload};
-use tollgate_gateways::{Measured, Options};
+use tollgate_gateways::{Measured, Options, measure_urls};
 use tollgate_hosts::{Bench, Host};
 use tollgate_record::{CellId, Collector, Failure};
 
@@ -45,6 +45,16 @@ pub(crate) fn serve() -> anyhow::Result<()> {
         Job::Soak { arm, duration_ms, core } => soak(*arm, duration_ms, core)?,
         Job::Measure { .. } => measure(job)?,
         Job::Live { .. } => live(job)?,
+        Job::Urls { urls, start, seed, duration_ms, rounds_per_block } => {
+            let (arms, options) = urls.load()?;
+            let mut progress = progress(arms.iter().map(|arm| arm.cell.clone()).collect());
+            let duration = Duration::from_millis(duration_ms);
+            for Measured { cell, series, proof } in
+                measure_urls(&arms, &options, start, seed, duration, rounds_per_block, &mut progress)
+            {
+                say(&Message::Live { cell, series, proof })?;
+            }
+        }
     }
     say(&Message::Done)
 }
