@@ -71,6 +71,15 @@ pub(crate) fn busy(summary: &Summary) -> Option<String> {
     })
 }
 
+/// That some figures are unproved, when they are of a gateway that somebody else runs.
+pub(crate) fn unproved(summary: &Summary) -> Option<&'static str> {
+    let is_url = |cell: &crate::summary::SummaryCell| cell.host == "url" && cell.added_ns.is_some();
+    summary.cells.iter().any(is_url).then_some(
+        "Unproved: what answers at a URL is not seen from here, nor whether a plugin ran there; only that the answers stayed \
+         alike.",
+    )
+}
+
 /// Least confidence of all intervals, 0 to 1.
 pub(crate) fn confidence(summary: &Summary) -> Option<f64> {
     let confidences = summary.cells.iter().filter_map(|cell| cell.added_ns?.confidence);

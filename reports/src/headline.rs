@@ -222,6 +222,7 @@ fn caveats(summary: &Summary, places: &[Place<'_>]) -> Vec<String> {
             percent(*confidence)
         ));
     }
+    caveats.extend(facts::unproved(summary).map(str::to_owned));
     if run.placement.values().any(|placement| matches!(placement, Placement::Unpinned)) {
         caveats.push("Cores were left to the scheduler: differences carry more noise than pinned ones.".to_owned());
     }

@@ -84,6 +84,12 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// That it is an error page, whose cost is nobody's question.
+    pub(super) fn is_error(&self) -> Option<String> {
+        let is_error = self.status.is_client_error() || self.status.is_server_error();
+        is_error.then(|| format!("answered {}; give what it wants with --header, or look into its log", self.status))
+    }
+
     /// What has changed since the first answer, in words. The length of a body may.
     pub(super) fn differs_from(&self, later: &Self) -> Option<String> {
         let (status, version) = (later.status, later.version);

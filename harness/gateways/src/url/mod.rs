@@ -146,6 +146,10 @@ impl Lane {
                 return None;
             }
         };
+        if let Some(what) = answer.is_error() {
+            self.failure = Some(Failure::environment("measure", what));
+            return None;
+        }
         let first = self.first.get_or_insert_with(|| answer.clone());
         if let Some(difference) = first.differs_from(&answer) {
             self.failure = Some(Failure::environment("measure", difference));
