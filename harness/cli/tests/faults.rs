@@ -4,11 +4,12 @@
 mod support;
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use support::{bad_plugin, children, envoy, run, runs, status, stderr, stdout, tollgate};
+use support::{bad_plugin, children, envoy, programs, run, runs, status, stderr, stdout, tollgate};
 use tollgate_record::{Mode, Phase, Record};
 
 /// A run of the cheapest plugin, with something wrong beside it.
@@ -215,21 +216,75 @@ fn a_missing_envoy_is_a_row_with_the_command_that_gets_it() {
 
 #[test]
 fn a_program_that_is_missing_or_unfit_is_a_row_with_the_command_that_gets_it() {
-    for (gateway, variable, package) in [
-        ("nginx", "TOLLGATE_NGINX", "libnginx-mod-http-lua"),
-        ("haproxy", "TOLLGATE_HAPROXY", "apt-get install haproxy"),
+    let folder = tempfile::tempdir().unwrap();
+    let script = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let of_both = ["/no/such/program", "/bin/false", "/bin/true"].map(|path| (path.to_owned(), path));
+    let no_lua = script(
+        "nginx-without",
+        "echo 'nginx version: nginx/1.22.1' >&2; echo 'configure arguments: --prefix=/no/such' >&2",
+    );
+    let of_nginx = (no_lua, "/no/such/modules/ngx_http_lua_module.so");
+    let no_lua =
+        script("haproxy-without", "echo 'HAProxy version 2.6.12 2026/10/17'; echo 'Built without Lua support'");
+    let of_haproxy = (no_lua, "without Lua");
+    for (gateway, variable, package, unfit) in [
+        ("nginx", "TOLLGATE_NGINX", "libnginx-mod-http-lua", of_nginx),
+        ("haproxy", "TOLLGATE_HAPROXY", "apt-get install haproxy", of_haproxy),
     ] {
-        for program in ["/no/such/program", "/bin/false", "/bin/true"] {
+        for (program, why) in of_both.clone().into_iter().chain([unfit]) {
             let output = tollgate()
                 .args(["verify", "--plugin", "lua", "--gateway", gateway])
-                .env(variable, program)
+                .env(variable, &program)
                 .output()
                 .unwrap();
             let said = format!("{}{}", stdout(&output), stderr(&output));
             assert_eq!(status(&output), 1, "{said}");
-            assert!(said.contains(program) && said.contains(package) && said.contains(variable), "{said}");
-            let listed = stdout(&tollgate().arg("list").env(variable, program).output().unwrap());
-            assert!(listed.contains(package) && listed.contains(program), "{listed}");
+            assert!(said.contains(&program) && said.contains(package) && said.contains(variable), "{said}");
+            assert!(said.contains(why), "{said}");
+            let listed = stdout(&tollgate().arg("list").env(variable, &program).output().unwrap());
+            assert!(listed.contains(package) && listed.contains(why), "{listed}");
+        }
+    }
+}
+
+#[test]
+fn a_program_that_refuses_its_configuration_or_hides_behind_another_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in programs().into_iter().filter(|name| *name != "envoy") {
+        let variable = format!("TOLLGATE_{}", name.to_uppercase());
+        let binary = ["/usr/sbin", "/usr/local/sbin", "/usr/bin"].map(|folder| Path::new(folder).join(name));
+        let Some(binary) = binary.iter().find(|path| path.is_file()) else { continue };
+        let refused = if name == "nginx" { "exec PROGRAM -c /no/such/file" } else { "exec PROGRAM -f /no/such/file" };
+        // What asks for the version is answered by the program itself.
+        let wrapper = |text: &str| {
+            let path = folder.path().join(name);
+            let asked = format!("case \"$1\" in -V|-vv) exec {} \"$@\";; esac", binary.display());
+            std::fs::write(
+                &path,
+                format!("#!/bin/sh\n{asked}\n{}\n", text.replace("PROGRAM", &binary.display().to_string())),
+            )
+            .unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        for (text, why) in [
+            (refused, Some("refuses tollgate's configuration")),
+            ("PROGRAM \"$@\"; exit $?", Some("let it `exec`")),
+            ("exec PROGRAM \"$@\"", None),
+        ] {
+            let output = tollgate()
+                .args(["verify", "--plugin", "lua", "--gateway", name])
+                .env(&variable, wrapper(text))
+                .output()
+                .unwrap();
+            let said = format!("{}{}", stdout(&output), stderr(&output));
+            assert_eq!(status(&output), i32::from(why.is_some()), "{name}, {text}: {said}");
+            assert!(why.is_none_or(|why| said.contains(why)), "{name}, {text}: {said}");
         }
     }
 }

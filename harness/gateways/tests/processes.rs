@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::*;
-use tollgate_gateways::{Gateway, measure};
-use tollgate_record::FailureClass;
+use tollgate_gateways::{Gateway, Options, decide_placement, measure};
+use tollgate_record::{FailureClass, Placement};
 
 /// The process of the one gateway that runs.
 fn process() -> u32 {
@@ -84,6 +84,31 @@ fn the_thread_that_started_a_gateway_may_end_before_it() {
         assert!(is_alive(pid), "{}", gateway.name());
         signal("KILL", pid);
         assert!(soon(|| !is_alive(pid)));
+    }
+}
+
+#[test]
+fn a_gateway_is_kept_on_its_core_and_its_configuration_where_it_is_wanted() {
+    let _one = one_at_a_time();
+    let Placement::SameCore { core } = decide_placement() else {
+        eprintln!("skipped: this system does not let a process choose its cores");
+        return;
+    };
+    for gateway in process_gateways() {
+        let folder = tempfile::tempdir().unwrap();
+        let work_dir = folder.path().join("kept");
+        let options = Options { gateway_core: Some(core), work_dir: Some(work_dir.clone()), ..Options::default() };
+        let running = gateway.start(&some_arms(gateway), &options).unwrap();
+        assert_eq!(running.probe_core(), Some(core));
+        let threads = std::fs::read_dir(format!("/proc/{}/task", process())).unwrap().flatten();
+        let allowed = format!("Cpus_allowed_list:\t{core}\n");
+        let is_kept = |status: &String| status.contains(&allowed);
+        let kept =
+            threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok()).filter(is_kept);
+        assert!(kept.count() >= 1, "{} is not kept on core {core}", gateway.name());
+        let kept = std::fs::read_dir(work_dir).unwrap().flatten();
+        let text: String = kept.map(|file| std::fs::read_to_string(file.path()).unwrap()).collect();
+        assert!(text.contains("arm_2") || text.contains("tollgate_request[2]"), "{}: {text}", gateway.name());
     }
 }
 

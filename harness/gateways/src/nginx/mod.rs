@@ -62,8 +62,12 @@ impl Dialect for Nginx {
 
     /// `2026/11/27 09:07:32 [error] 16590#16590: *5 lua entry thread aborted: ...`, then lines of a stack.
     fn words(line: &str) -> Option<&str> {
+        // Before it has read its configuration: `nginx: [emerg] open() ...`.
+        if let Some(early) = line.strip_prefix("nginx: ") {
+            return Some(early.split_once("] ").map_or(early, |(_, text)| text));
+        }
         let (head, text) = line.split_once("] ")?;
-        let is_line = head.starts_with("nginx: [") || head.contains('/') && head.contains(" [");
+        let is_line = head.contains('/') && head.contains(" [");
         // The process, and a request's number.
         let text = text.split_once('#').and_then(|(_, rest)| rest.split_once(": ")).map_or(text, |(_, text)| text);
         let text = text.strip_prefix('*').and_then(|rest| rest.split_once(' ')).map_or(text, |(_, text)| text);
@@ -205,6 +209,7 @@ mod tests {
             ("2026/11/27 09:07:32 [error] 1#1: *5 lua entry thread aborted: x", Some("lua entry thread aborted: x")),
             ("2026/11/27 09:07:32 [emerg] 1#1: unknown directive \"x\" in y", Some("unknown directive \"x\" in y")),
             ("nginx: [emerg] unknown directive \"x\"", Some("unknown directive \"x\"")),
+            ("nginx: invalid option: \"e\"", Some("invalid option: \"e\"")),
             ("stack traceback:", None),
             ("\t[C]: in function 'error'", None),
         ];
