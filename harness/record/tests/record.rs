@@ -104,7 +104,6 @@ fn entries() -> Vec<Entry> {
     let soak = Soak { duration_ms: 500, requests: 5, samples, limit_bytes: Some(9), error };
     entries.push(Entry::Soak { cell: id("go-raw"), soak });
     entries.push(Entry::Load(Box::new(load())));
-    entries.push(Entry::Load(Box::new(Load { rate_per_s: None, arms: Vec::new(), ..load() })));
     entries.push(Entry::Proof { cell: id("go-raw"), proof: "trace".into() });
     entries.push(Entry::Failure { cell: id("A"), failure: Failure::environment("start", "first") });
     entries.push(Entry::Failure { cell: id("A"), failure: Failure::plugin("verify", "second") });
@@ -126,7 +125,7 @@ fn a_record_comes_back_as_it_was_written() {
     assert_eq!(record.environment.steal_share, Some(0.25));
     assert_eq!(record.cell(&id("go-raw")).unwrap().soak.as_ref().unwrap().requests, 5);
     assert_eq!(record.loads[0], load());
-    assert_eq!((record.loads[0].arms[0].traffic.faults.total(), record.loads.len()), (2, 2));
+    assert_eq!((record.loads[0].arms[0].traffic.faults.total(), record.loads.len()), (2, 1));
     assert_eq!(record.loads[0].arms[0].capacity.unwrap().per_s(), 2_000.0);
 
     let path = folder.path().join("record.json");
