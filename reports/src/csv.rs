@@ -3,10 +3,11 @@
 use tollgate_record::{Mode, Phase, Variant};
 
 use crate::lifecycle::Lifecycle;
+use crate::load::{LoadArm, LoadFigures};
 use crate::summary::{Summary, SummaryCell};
 use crate::text::visible;
 
-const COLUMNS: [&str; 37] = [
+const COLUMNS: [&str; 41] = [
     "plugin",
     "language",
     "kind",
@@ -44,6 +45,13 @@ const COLUMNS: [&str; 37] = [
     "soak_bytes_per_request",
     "soak_verdict",
     "error",
+    "load_rate_per_s",
+    "load_capacity_per_s",
+    "load_answered",
+    "load_faults",
+    "load_sent_p99_ns",
+    "load_lateness_p99_ns",
+    "load_invalid",
 ];
 
 /// The cells as CSV with a header line; what is not known is an empty field.
@@ -56,6 +64,12 @@ pub fn csv(summary: &Summary) -> String {
     for cell in &summary.cells {
         text.push_str(&line(cell, life(summary, cell)).join(","));
         text.push('\n');
+    }
+    for load in &summary.loads {
+        for arm in &load.arms {
+            text.push_str(&load_line(summary, load, arm).join(","));
+            text.push('\n');
+        }
     }
     text
 }
@@ -113,7 +127,42 @@ fn line(cell: &SummaryCell, life: Option<&Lifecycle>) -> Vec<String> {
     fields.push(number(soak.and_then(|soak| soak.bytes_per_request)));
     fields.push(soak.map(|soak| field(soak.verdict.name())).unwrap_or_default());
     fields.push(cell.error.as_deref().map(field).unwrap_or_default());
+    fields.resize(COLUMNS.len(), String::new());
     fields
+}
+
+/// An arm at a rate: a line of the phase `load`, with latency from the planned time.
+fn load_line(summary: &Summary, load: &LoadFigures, arm: &LoadArm) -> Vec<String> {
+    let cell = summary.cells.iter().find(|cell| {
+        let is_it = (cell.mode, cell.phase) == (Mode::Live, Phase::Request);
+        is_it && (&cell.host, &cell.plugin, &cell.workload) == (&load.gateway, &arm.plugin, &arm.workload)
+    });
+    let (intended, sent) = (arm.from_intended_ns, arm.from_sent_ns);
+    let named = [
+        ("plugin", field(&arm.plugin)),
+        ("language", field(&arm.language)),
+        ("kind", cell.and_then(|cell| cell.kind).map(|kind| kind.name().to_owned()).unwrap_or_default()),
+        ("variant", arm.variant.map(|variant| variant_name(variant).to_owned()).unwrap_or_default()),
+        ("mode", mode_name(Mode::Live).to_owned()),
+        ("host", field(&load.gateway)),
+        ("host_version", cell.map(|cell| field(&cell.host_version)).unwrap_or_default()),
+        ("workload", field(&arm.workload)),
+        ("phase", "load".to_owned()),
+        ("absolute_p50_ns", number(intended.and_then(|at| at.p50))),
+        ("absolute_p90_ns", number(intended.and_then(|at| at.p90))),
+        ("absolute_p99_ns", number(intended.and_then(|at| at.p99))),
+        ("absolute_p999_ns", number(intended.and_then(|at| at.p999))),
+        ("error", arm.error.as_deref().map(field).unwrap_or_default()),
+        ("load_rate_per_s", number(load.rate_per_s)),
+        ("load_capacity_per_s", number(arm.capacity_per_s)),
+        ("load_answered", arm.answered.to_string()),
+        ("load_faults", arm.faults.total().to_string()),
+        ("load_sent_p99_ns", number(sent.and_then(|at| at.p99))),
+        ("load_lateness_p99_ns", number(load.lateness_p99_ns)),
+        ("load_invalid", load.invalid.as_deref().map(field).unwrap_or_default()),
+    ];
+    let of = |column: &&str| named.iter().find(|(name, _)| name == column).map(|(_, text)| text.clone());
+    COLUMNS.iter().map(|column| of(column).unwrap_or_default()).collect()
 }
 
 fn number<T: ToString>(value: Option<T>) -> String {

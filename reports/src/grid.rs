@@ -5,15 +5,15 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 use crate::text;
 
 /// Columns with their rows.
-pub(crate) struct Grid {
+pub(crate) struct Grid<'a> {
     /// Titles, and whether it is text that stands below: figures are to the right.
-    pub(crate) columns: Vec<(&'static str, bool)>,
+    pub(crate) columns: Vec<(&'a str, bool)>,
     pub(crate) rows: Vec<Vec<String>>,
     /// Columns that a narrow terminal goes without, first to last; never the first.
     pub(crate) dispensable: Vec<usize>,
 }
 
-impl Grid {
+impl Grid<'_> {
     /// Title, rule and rows, none wider than `width`.
     pub(crate) fn lines(mut self, width: u16) -> Vec<String> {
         self.fit(usize::from(width));

@@ -7,6 +7,8 @@ use crate::failures::{FailureGroup, failures};
 use crate::headline::headline;
 use crate::instruments;
 use crate::lifecycle::{Lifecycle, requests_words};
+use crate::load::{LoadFigures, arms_of, by_gateway};
+use crate::load_table;
 use crate::number::{bytes, decimals, duration, significant, us};
 use crate::place::{Row, places};
 use crate::summary::Summary;
@@ -47,6 +49,7 @@ pub fn markdown(summary: &Summary) -> String {
     }
     out.push_str(&costs(&summary.cost_lines));
     out.push_str(&lives(&summary.lifecycle));
+    out.push_str(&loads(&summary.loads));
     let failures = failures(summary);
     if !failures.is_empty() {
         out.push_str("\n### Failed\n\n");
@@ -118,6 +121,38 @@ fn lives(lives: &[Lifecycle]) -> String {
     }
     if let Some(requests) = requests_words(lives) {
         out.push_str(&format!("\nMemory: held after {requests} requests.\n"));
+    }
+    out
+}
+
+/// Each gateway under load: a row per arm, two columns per rate.
+fn loads(loads: &[LoadFigures]) -> String {
+    let mut out = String::new();
+    for all in by_gateway(loads) {
+        out.push_str(&format!("\n### {} under load\n", name(&all[0].gateway)));
+        let steps: Vec<&LoadFigures> = all.iter().copied().filter(|step| !step.arms.is_empty()).collect();
+        if !steps.is_empty() {
+            out.push_str(&load_rows(&steps));
+        }
+        for step in &all {
+            out.push_str(&format!("\n- {}: {}", escape(&step.name()), escape(&step.words())));
+        }
+        out.push('\n');
+    }
+    if !loads.is_empty() {
+        out.push_str(&format!("\n{}\n", load_table::LEGEND));
+    }
+    out
+}
+
+fn load_rows(steps: &[&LoadFigures]) -> String {
+    let mut out = "\n| plugin | alone, requests/s |".to_owned();
+    steps.iter().for_each(|step| out.push_str(&format!(" {0} p50 | {0} p99 |", escape(&step.name()))));
+    out.push_str(&format!(" failed |\n|---|--:|{}--:|\n", "--:|--:|".repeat(steps.len())));
+    for arm in arms_of(steps) {
+        let figures = load_table::cells(arm, steps, duration);
+        let fields: Vec<String> = figures.into_iter().map(|figure| figure.unwrap_or_default()).collect();
+        out.push_str(&format!("| {} | {} |\n", escape(&arm.name()), fields.join(" | ")));
     }
     out
 }

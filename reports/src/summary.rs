@@ -13,6 +13,7 @@ use crate::curve::{CurvePoint, carries, curve};
 use crate::estimate::{self, Estimate};
 use crate::instruments;
 use crate::lifecycle::{Lifecycle, lifecycles};
+use crate::load::{LoadFigures, loads};
 
 /// Name and version of the summary's JSON.
 pub const SUMMARY_SCHEMA: &str = "tollgate/summary/1";
@@ -32,6 +33,8 @@ pub struct Summary {
     pub lifecycle: Vec<Lifecycle>,
     /// One per plugin and place that was measured at several amounts of work.
     pub cost_lines: Vec<CostLine>,
+    /// One per gateway and rate; empty when no gateway was put under load.
+    pub loads: Vec<LoadFigures>,
 }
 
 /// The machine and programs of a run, and what it set out to do.
@@ -167,6 +170,7 @@ pub fn summarize(record: &Record) -> Summary {
         },
         lifecycle: lifecycles(record, &cells),
         cost_lines: cost_lines(plan, &cells),
+        loads: loads(record),
         cells,
     }
 }

@@ -7,6 +7,7 @@ use crate::grid::Grid;
 use crate::headline::headline;
 use crate::instruments;
 use crate::life_table;
+use crate::load_table;
 use crate::number::{decimals, duration, significant, us};
 use crate::place::{Place, Row, places};
 use crate::summary::Summary;
@@ -49,7 +50,7 @@ pub fn table(summary: &Summary, options: TableOptions) -> String {
     let lives = &summary.lifecycle;
     let costs = cost_table::costs(&summary.cost_lines, options.width);
     let parts = [costs, life_table::lives(lives, options.width), life_table::soaks(lives, options.width)];
-    for part in parts.into_iter().flatten() {
+    for part in parts.into_iter().flatten().chain(load_table::loads(&summary.loads, options.width)) {
         lines.push(paint.bold(&text::elide(&part.title, options.width as usize)));
         lines.extend(paint.grid(part.lines, false));
         lines.extend(part.warnings.iter().map(|line| paint.red(line)));

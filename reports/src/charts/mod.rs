@@ -7,6 +7,7 @@ mod article;
 mod bars;
 mod canvas;
 mod cost;
+mod load;
 mod percentiles;
 mod scale;
 
@@ -14,6 +15,7 @@ pub use article::article;
 pub use bars::bars;
 pub(crate) use bars::shows_noise;
 pub use cost::cost;
+pub(crate) use load::load;
 pub use percentiles::percentiles;
 
 /// Width of every chart in its own pixels. A page shows it at 360 to 544 pixels, so that one drawing does for a phone

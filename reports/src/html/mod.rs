@@ -7,6 +7,7 @@ mod cost;
 mod data;
 mod figures;
 mod lifecycle;
+mod load;
 mod method;
 mod parts;
 mod percentiles;
@@ -102,6 +103,7 @@ impl<'a> View<'a> {
             self.section("figures", "All figures", &figures::body(self)),
             self.section("cost", "Cost against work", &cost::body(self)),
             self.section("lifecycle", "Life and memory", &lifecycle::body(self)),
+            self.section("load", "Under load", &load::body(self)),
             self.section("work", "Work per request", &work::body(self)),
             self.section("failures", "Failures", &method::failures(self)),
             self.section("method", "Method and environment", &method::body(self)),
@@ -130,6 +132,7 @@ fn contents(views: &[View<'_>], body: &str) -> String {
                 ("figures", "Figures"),
                 ("cost", "Cost"),
                 ("lifecycle", "Life"),
+                ("load", "Load"),
                 ("work", "Work"),
                 ("failures", "Failures"),
                 ("method", "Method"),

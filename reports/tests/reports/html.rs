@@ -107,7 +107,8 @@ fn descendants<'a, 'i>(node: &Node<'a, 'i>, tag: &'static str) -> impl Iterator<
 #[test]
 fn the_report_has_all_its_parts() {
     let page = html(&[record(&Make::default())]);
-    for id in ["added", "percentiles", "article", "figures", "lifecycle", "work", "failures", "method", "data"] {
+    for id in ["added", "percentiles", "article", "figures", "lifecycle", "load", "work", "failures", "method", "data"]
+    {
         assert!(page.contains(&format!("<section id=\"{id}\"")), "no section {id}");
     }
     for text in
@@ -123,8 +124,8 @@ fn the_report_has_all_its_parts() {
     }
     assert_eq!(
         page.matches("class=\"chart\"").count(),
-        3 + 3 + 1,
-        "a bar chart and curves per place, and the article's"
+        3 + 3 + 1 + 1,
+        "a bar chart and curves per place, the article's and the load's"
     );
 }
 
@@ -281,6 +282,7 @@ fn a_place_without_a_figure_has_no_chart() {
     for cell in failed.cells.iter_mut().filter(|cell| cell.id.host == "envoy" && cell.control.is_none()) {
         cell.error = Some(Failure::environment("start", "the gateway went away; start it again"));
     }
+    failed.loads.clear();
     let page = html(&[failed]);
     assert_eq!(page.matches("class=\"chart\"").count(), 2 + 2 + 1, "none for Envoy");
     assert!(page.contains("No plugin gave a figure here"));

@@ -3,6 +3,7 @@
 mod cost;
 mod html;
 mod lives;
+mod load;
 mod soak;
 mod synthetic;
 mod text;

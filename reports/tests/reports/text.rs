@@ -25,7 +25,7 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 fn the_json_has_the_shape_of_the_design() {
     let summary = usual();
     let object: Value = serde_json::from_str(&json(&summary)).expect("it is JSON");
-    assert_eq!(keys(&object), BTreeSet::from(["schema", "environment", "cells", "lifecycle", "cost_lines"]));
+    assert_eq!(keys(&object), BTreeSet::from(["schema", "environment", "cells", "lifecycle", "cost_lines", "loads"]));
     assert_eq!(object["schema"], "tollgate/summary/1");
     for known in ["seed", "command_line", "cpu_model", "cores", "kernel", "versions", "placement"] {
         assert!(object["environment"].get(known).is_some(), "the environment has {known}");
@@ -182,8 +182,9 @@ fn a_narrow_table_has_fewer_columns_and_no_broken_cell() {
             let text = table(&summary, TableOptions { width, colour: false });
             let parts: Vec<&str> = text.split("\n\n").filter(|part| part.contains('─')).collect();
             let places = places(&summary);
-            // The lives and their soaks come after the places.
-            assert_eq!(parts.len(), places.len() + 2, "{name} at {width}");
+            // The lives, their soaks and a gateway under load come after the places.
+            let loads = usize::from(!summary.loads.is_empty());
+            assert_eq!(parts.len(), places.len() + 2 + loads, "{name} at {width}");
             for (part, place) in parts.iter().zip(&places) {
                 let rows: Vec<&str> = part.lines().skip_while(|line| !line.starts_with('─')).skip(1).collect();
                 let end = rows.iter().position(|row| row.starts_with("A' ")).expect("the noise is the last row");
@@ -203,7 +204,8 @@ fn csv_is_rectangular_and_holds_no_formula() {
     for summary in [usual(), hostile()] {
         let text = csv(&summary);
         let rows: Vec<Vec<String>> = text.lines().map(fields).collect();
-        assert_eq!(rows.len(), summary.cells.len() + 1);
+        let loaded: usize = summary.loads.iter().map(|load| load.arms.len()).sum();
+        assert_eq!(rows.len(), 1 + summary.cells.len() + loaded);
         for row in &rows {
             assert_eq!(row.len(), rows[0].len(), "{row:?}");
             for field in row {
@@ -245,8 +247,15 @@ fn markdown_shows_hostile_names_as_text() {
     assert!(!text.contains("<script") && !text.contains("</"), "no tag survives");
     assert!(!text.contains("[link](") && !text.contains(" @all"), "no link and no mention survives");
     let lives = text.find("each plugin's life").expect("lives");
-    // A place whose gateway has its own clock has a column more.
-    for (part, columns) in [(&text[..lives], [8, 9]), (&text[lives..], [10, 10])] {
+    let (costs, loads) = (text.find("Cost against work").expect("costs"), text.find("under load").expect("loads"));
+    let parts = [
+        // A place whose gateway has its own clock has a column more.
+        (&text[..costs], [8, 9]),
+        (&text[costs..lives], [6, 6]),
+        (&text[lives..loads], [10, 10]),
+        (&text[loads..], [9, 9]),
+    ];
+    for (part, columns) in parts {
         for line in part.lines().filter(|line| line.starts_with('|')) {
             assert!(columns.contains(&(line.matches('|').count() - 1)), "{columns:?} columns: {line}");
         }
@@ -259,6 +268,7 @@ fn markdown_shows_hostile_names_as_text() {
 fn a_record_without_figures_still_reads() {
     let mut empty = record(&Make { requests: 10, ..Make::default() });
     empty.cells.clear();
+    empty.loads.clear();
     empty.interrupted = true;
     let summary = summarize(&empty);
     assert!(headline(&summary).caveats[0].contains("interrupted"));
