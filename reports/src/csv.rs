@@ -7,7 +7,7 @@ use crate::load::{LoadArm, LoadFigures};
 use crate::summary::{Summary, SummaryCell};
 use crate::text::visible;
 
-const COLUMNS: [&str; 41] = [
+const COLUMNS: [&str; 44] = [
     "plugin",
     "language",
     "kind",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
-use tollgate_record::TimeBudget;
+use tollgate_record::{Arrivals, TimeBudget};
 
 /// What a gateway plugin costs each request: measured in process and on a live gateway, proved equal, with intervals.
 #[derive(Debug, Parser)]
@@ -43,6 +43,7 @@ const RUN_EXAMPLES: &str = "Examples:
   tollgate run --plugin lua --gateway envoy --gateway nginx --gateway haproxy
   tollgate run --plugin ./mine.wasm --config c.json --time quick
   tollgate run --plugin lua --plugin rust-sdk --only in-process
+  tollgate run --gateway envoy --load 10s          and latency at 25, 50 and 75 % of what it can do
   tollgate run --plugin ./mine.wasm --only in-process --soak 60s";
 
 /// What to run: shared by `run` and `verify`.
@@ -120,6 +121,8 @@ pub(crate) struct RunArgs {
     /// How long: about 20 seconds, 2 minutes or 15 minutes for the default set
     #[arg(long, value_enum, default_value = "standard")]
     pub(crate) time: Time,
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
     /// Afterwards, run each plugin on each host alone for so long (`60s`, `5m`) and tell whether its memory leaks
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) soak: Option<Duration>,
@@ -135,6 +138,49 @@ pub(crate) struct RunArgs {
     /// What is printed on stdout
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: Format,
+}
+
+/// What gateways are put under after the attribution.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LoadArgs {
+    /// Afterwards, put each gateway under load, all arms in turn: requests that are due at times fixed beforehand, at 25, 50
+    /// and 75 % of what it answers at most, for so long each (`10s`)
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) load: Option<Duration>,
+    /// A rate in requests a second, all arms together, in place of the shares (may be given again)
+    #[arg(long = "load-rate", value_name = "N", requires = "load", value_parser = rate)]
+    pub(crate) load_rates: Vec<f64>,
+    /// How the times between requests are distributed
+    #[arg(long, value_enum, default_value = "fixed", requires = "load")]
+    pub(crate) arrivals: ArrivalsArg,
+    /// Connections to each arm under load
+    #[arg(long, value_name = "N", default_value = "16", requires = "load", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) connections: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ArrivalsArg {
+    /// All the same
+    Fixed,
+    /// Exponentially, as those of many clients that know nothing of each other
+    Poisson,
+}
+
+impl From<ArrivalsArg> for Arrivals {
+    fn from(arrivals: ArrivalsArg) -> Self {
+        match arrivals {
+            ArrivalsArg::Fixed => Self::Fixed,
+            ArrivalsArg::Poisson => Self::Poisson,
+        }
+    }
+}
+
+/// A rate that a generator on one core can keep or show that it cannot.
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (1.0..=1e6).contains(&rate) => Ok(rate),
+        _ => Err("give requests a second, from 1 to 1000000".to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

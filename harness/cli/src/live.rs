@@ -13,7 +13,7 @@ use crate::worker::{Job, Message, WorkerArm, WorkerEnd, run_job};
 
 /// How long a worker may say nothing: Envoy may take a minute to become ready, and each arm of a gateway that hangs is
 /// waited for.
-const SILENCE: Duration = Duration::from_secs(120);
+pub(crate) const SILENCE: Duration = Duration::from_secs(120);
 
 /// What one start is to do.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,7 @@
 //! The measuring of a run: verification, then starts in process and of each gateway in turn, each finished thing into
 //! the journal at once. Places take turns within a start, so that a slow drift of the machine hits all of them.
 
+mod loading;
 mod soaking;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use crate::verification::{Verdict, arm_limit, culprit, verify};
 use crate::worker::{Job, Message, WorkerArm, run_job};
 use crate::{interrupt, live, urls};
 
+pub(crate) use loading::LoadWanted;
 pub(crate) use soaking::soaked;
 
 /// A run in the making.
@@ -38,7 +40,12 @@ impl<'a> Measuring<'a> {
     }
 
     /// Measures everything, or what is possible until an interrupt.
-    pub(crate) fn run(mut self, selection: &Selection, soak: Option<Duration>) -> anyhow::Result<(Record, Duration)> {
+    pub(crate) fn run(
+        mut self,
+        selection: &Selection,
+        load: Option<&LoadWanted>,
+        soak: Option<Duration>,
+    ) -> anyhow::Result<(Record, Duration)> {
         let ticks = CpuTicks::now();
         self.declare(selection)?;
         self.verify(selection)?;
@@ -54,6 +61,9 @@ impl<'a> Measuring<'a> {
             if !selection.urls.is_empty() && !interrupt::requested() {
                 self.urls(start, selection)?;
             }
+        }
+        if let Some(wanted) = load {
+            self.load(selection, wanted)?;
         }
         if let Some(duration) = soak {
             self.soak(selection, duration)?;
@@ -165,6 +175,7 @@ impl<'a> Measuring<'a> {
             | Message::Soaking { .. }
             | Message::Soaked(_)
             | Message::Live { .. }
+            | Message::Load(_)
             | Message::Done => {}
         }
         Ok(())
@@ -204,7 +215,7 @@ impl<'a> Measuring<'a> {
         let progress = &self.progress;
         let results =
             live::measure(gateway, &left, self.selectors, plan, &mut |cell, added_ns| progress.arm(cell, added_ns))?;
-        self.keep(results)?;
+        self.keep_measured(results)?;
         self.pass(self.schedule.live);
         Ok(())
     }
@@ -225,12 +236,12 @@ impl<'a> Measuring<'a> {
         };
         let progress = &self.progress;
         let results = live::measure_urls(&left, self.selectors, plan, &mut |cell, ns| progress.arm(cell, ns))?;
-        self.keep(results)?;
+        self.keep_measured(results)?;
         self.pass(self.schedule.live);
         Ok(())
     }
 
-    fn keep(&mut self, results: Vec<Measured>) -> anyhow::Result<()> {
+    fn keep_measured(&mut self, results: Vec<Measured>) -> anyhow::Result<()> {
         for Measured { cell, series, proof } in results {
             // Of an arm that failed, too: what was finished before stays in the record.
             if let Some(series) = series {

@@ -70,6 +70,8 @@ pub(crate) fn of_record(record: &Record) -> Status {
         .iter()
         .filter_map(|cell| cell.error.as_ref())
         .chain(soaks().filter_map(|soak| soak.error.as_ref()))
+        .chain(record.loads.iter().filter_map(|load| load.error.as_ref()))
+        .chain(record.loads.iter().flat_map(|load| &load.arms).filter_map(|arm| arm.error.as_ref()))
         .collect();
     let failed = |class| failures.iter().any(|failure| failure.class == class);
     if failed(FailureClass::Plugin) || soaks().any(leaks) {

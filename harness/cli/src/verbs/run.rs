@@ -9,7 +9,7 @@ use tollgate_record::{Journal, Record, write_atomically};
 use tollgate_reports::summarize;
 
 use crate::args::{RunArgs, Time};
-use crate::measuring::{Measuring, soaked};
+use crate::measuring::{LoadWanted, Measuring, soaked};
 use crate::progress::Progress;
 use crate::schedule::Schedule;
 use crate::select::{Unasked, select};
@@ -26,6 +26,10 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
             "there is nothing to soak: memory is watched in process, and not a native plugin's; change --only or --plugin",
         ));
     }
+    let load = LoadWanted::of(&options.load);
+    if load.is_some() && selection.live.is_empty() {
+        return Err(status::usage("there is no gateway to put under load: leave out `--only in-process`"));
+    }
     let schedule = Schedule::of(options.time.into());
     let seed = options.seed.unwrap_or_else(clock_seed);
     fs::create_dir_all(&options.out)
@@ -35,14 +39,15 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
     let live = selection.live.len() as u32 + u32::from(!selection.urls.is_empty());
     let soaks = options.soak.map_or(Duration::ZERO, |soak| soak * soaked(&selection).len() as u32);
     let planned = (schedule.in_process + schedule.live * live) * schedule.starts + soaks;
-    let progress = Progress::new(planned, options.quiet);
+    let loads = load.as_ref().map_or(Duration::ZERO, |load| load.planned(&selection));
+    let progress = Progress::new(planned + loads, options.quiet);
     let journal_path = options.out.join("journal.jsonl");
     let (journal, aside) = Journal::create(&journal_path, begin)?;
     if let Some(aside) = aside {
         progress.note(&format!("the journal of a run that was killed is now {}", aside.display()));
     }
     let (record, took) =
-        Measuring::new(journal, progress, schedule, &options.selectors).run(&selection, options.soak)?;
+        Measuring::new(journal, progress, schedule, &options.selectors).run(&selection, load.as_ref(), options.soak)?;
     if record.interrupted && record.cells.iter().all(|cell| cell.series.is_empty()) {
         // Nothing to keep, and there may be a good record of an earlier run.
         remove(&journal_path)?;
@@ -94,6 +99,10 @@ fn say_where(out: &Path, took: Duration, record: &Record) {
         0 => {}
         1 => eprintln!("1 plugin leaks memory; its row says how much"),
         leaks => eprintln!("{leaks} plugins leak memory; their rows say how much"),
+    }
+    match tollgate_reports::summarize(record).loads.iter().filter(|load| load.invalid.is_some()).count() {
+        0 => {}
+        invalid => eprintln!("{invalid} of {} loads are invalid; each one says why", record.loads.len()),
     }
     if failures > 0 {
         eprintln!("{failures} of {} cells failed; each row says why", record.cells.len());

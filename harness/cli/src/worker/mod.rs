@@ -1,10 +1,12 @@
 //! Measuring in a child process: a fresh process is the replicate (memory layout alone moves results by percents), and
 //! a plugin that hangs or crashes takes down a child, not the run.
 
+mod load;
 mod protocol;
 mod serve;
 mod supervise;
 
+pub(crate) use load::{CAPACITY, LoadSteps, Rates, WARM_UP};
 pub(crate) use protocol::{Job, Message, WorkerArm};
 pub(crate) use serve::serve;
 pub(crate) use supervise::{WorkerEnd, run_job};

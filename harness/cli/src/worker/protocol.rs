@@ -7,8 +7,9 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tollgate_fixtures::Workload;
 use tollgate_hosts::Repeated;
-use tollgate_record::{CellId, Counters, Failure, Series, Soak};
+use tollgate_record::{CellId, Counters, Failure, Load, Series, Soak};
 
+use super::load::LoadSteps;
 use crate::select::Arm;
 use crate::urls::UrlJob;
 
@@ -51,6 +52,8 @@ pub(crate) enum Job {
         base_port: Option<u16>,
         core: Option<u32>,
     },
+    /// One start of a gateway with all arms, under load.
+    Load { arms: Vec<WorkerArm>, gateway: String, steps: LoadSteps, envoy: Option<PathBuf>, base_port: Option<u16> },
 }
 
 /// An arm, without its bytes: the worker has the same catalogue, and reads other plugins from their path.
@@ -115,6 +118,8 @@ pub(crate) enum Message {
     Series { cell: CellId, series: Series },
     /// What came of the cell on a gateway: what was measured, and its proof or why there is none.
     Live { cell: CellId, series: Option<Series>, proof: Result<String, Failure> },
+    /// What one rate did to a gateway.
+    Load(Box<Load>),
     /// The job is done.
     Done,
 }

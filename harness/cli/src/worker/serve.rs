@@ -34,7 +34,7 @@ pub(crate) fn serve() -> anyhow::Result<()> {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         std::process::exit(1);
     });
-    if !matches!(job, Job::Live { .. }) {
+    if !matches!(job, Job::Live { .. } | Job::Load { .. }) {
         let limit = Rlimit { current: Some(LIMIT_BYTES), maximum: Some(LIMIT_BYTES) };
         // Refused where somebody has set a lower one, which is as good.
         let _ = setrlimit(Resource::Data, limit);
@@ -54,6 +54,10 @@ pub(crate) fn serve() -> anyhow::Result<()> {
             {
                 say(&Message::Live { cell, series, proof })?;
             }
+        }
+        Job::Load { arms, gateway, steps, envoy, base_port } => {
+            let options = Options { envoy, base_port, ..Options::default() };
+            super::load::load(&loaded_live(arms)?, &gateway, options, &steps)?;
         }
     }
     say(&Message::Done)
@@ -161,10 +165,7 @@ fn live(job: Job) -> anyhow::Result<()> {
     let Job::Live { arms, gateway, start, seed, duration_ms, rounds_per_block, envoy, base_port, core } = job else {
         unreachable!("called for this job only")
     };
-    let arms: Vec<tollgate_gateways::Arm> = loaded(arms)?
-        .into_iter()
-        .map(|Arm { id, plugin, workload }| tollgate_gateways::Arm { id, plugin, workload })
-        .collect();
+    let arms = loaded_live(arms)?;
     let gateway = tollgate_gateways::gateway(&gateway).context("worker and parent differ; build again")?;
     let options = Options { envoy, base_port, gateway_core: core, ..Options::default() };
     let measured = match gateway.start(&arms, &options) {
@@ -196,6 +197,12 @@ fn loaded(arms: Vec<WorkerArm>) -> anyhow::Result<Vec<Arm>> {
         }
     }
     Ok(loaded)
+}
+
+/// The same, as a gateway takes them.
+fn loaded_live(arms: Vec<WorkerArm>) -> anyhow::Result<Vec<tollgate_gateways::Arm>> {
+    let live = |Arm { id, plugin, workload }| tollgate_gateways::Arm { id, plugin, workload };
+    Ok(loaded(arms)?.into_iter().map(live).collect())
 }
 
 /// The plugin was there when the run began: that it is not now is not its fault.
@@ -239,7 +246,7 @@ fn host_arm(arm: Arm) -> tollgate_hosts::Arm {
     tollgate_hosts::Arm { host: host_of(&arm), id: arm.id, plugin: arm.plugin, workload: arm.workload }
 }
 
-fn say(message: &Message) -> anyhow::Result<()> {
+pub(super) fn say(message: &Message) -> anyhow::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     let mut stdout = std::io::stdout().lock();

@@ -1,0 +1,128 @@
+//! Load: each gateway, started afresh, with all arms that have worked so far. After the attribution, for both cores are
+//! busy with it.
+
+use std::time::Duration;
+
+use tollgate_gateways::{Gateway, decide_load_placement};
+use tollgate_record::{Arrivals, Entry, Failure, Load};
+
+use super::Measuring;
+use crate::args::LoadArgs;
+use crate::interrupt;
+use crate::live::SILENCE;
+use crate::select::{Arm, Selection};
+use crate::worker::{CAPACITY, Job, LoadSteps, Message, Rates, WARM_UP, WorkerArm, WorkerEnd, run_job};
+
+/// Shares of what a gateway answers at most.
+const SHARES: [f64; 3] = [0.25, 0.5, 0.75];
+/// What is added to a seed, beside the starts of the attribution.
+const SEED_PLACE: u64 = 1 << 16;
+
+/// What was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct LoadWanted {
+    rates: Rates,
+    arrivals: Arrivals,
+    duration: Duration,
+    connections: u32,
+}
+
+impl LoadWanted {
+    /// None when none was.
+    pub(crate) fn of(args: &LoadArgs) -> Option<Self> {
+        let rates = match args.load_rates.as_slice() {
+            [] => Rates::Shares(SHARES.to_vec()),
+            rates => Rates::PerSecond(rates.to_vec()),
+        };
+        let (arrivals, connections) = (args.arrivals.into(), args.connections);
+        args.load.map(|duration| Self { rates, arrivals, duration, connections })
+    }
+
+    /// How long it takes, all gateways together.
+    pub(crate) fn planned(&self, selection: &Selection) -> Duration {
+        selection.live.iter().map(|(_, arms)| self.of_gateway(arms.len())).sum()
+    }
+
+    fn of_gateway(&self, arms: usize) -> Duration {
+        (WARM_UP + CAPACITY) * arms as u32 + self.duration * self.rates.len() as u32
+    }
+}
+
+impl Measuring<'_> {
+    /// Puts each gateway under load; one that fails ends its own and is in the record.
+    pub(super) fn load(&mut self, selection: &Selection, wanted: &LoadWanted) -> anyhow::Result<()> {
+        for (place, (gateway, arms)) in selection.live.iter().enumerate() {
+            let left: Vec<Arm> = self.alive(arms).cloned().collect();
+            // What failed is in its row; a gateway of which nothing is left has nothing to show.
+            if !left.is_empty() && !interrupt::requested() {
+                self.load_gateway(*gateway, &left, wanted, SEED_PLACE + place as u64)?;
+            }
+            self.pass(wanted.of_gateway(arms.len()));
+        }
+        Ok(())
+    }
+
+    fn load_gateway(
+        &mut self,
+        gateway: &dyn Gateway,
+        arms: &[Arm],
+        wanted: &LoadWanted,
+        place: u64,
+    ) -> anyhow::Result<()> {
+        self.progress.stage(format!("load on {}", gateway.name()));
+        let steps = LoadSteps {
+            rates: wanted.rates.clone(),
+            arrivals: wanted.arrivals,
+            duration_ms: wanted.duration.as_millis() as u64,
+            connections: wanted.connections,
+            seed: self.seed(0, place),
+            placement: decide_load_placement(),
+        };
+        let job = Job::Load {
+            arms: arms.iter().map(WorkerArm::from).collect(),
+            gateway: gateway.name().to_owned(),
+            steps: steps.clone(),
+            envoy: self.selectors.envoy.clone(),
+            base_port: self.selectors.base_port,
+        };
+        // A worker says nothing while it keeps a rate.
+        let silence = SILENCE + wanted.duration;
+        let end = run_job(&job, silence, &mut |message| {
+            match message {
+                Message::Load(load) => self.keep(*load)?,
+                Message::Progress { cell, .. } => self.progress.arm(&cell, None),
+                Message::Failed { cell, failure } => self.fail(cell, failure)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        let message = match end {
+            Ok(()) | Err(WorkerEnd::Interrupted) => return Ok(()),
+            Err(WorkerEnd::Silent { .. }) => {
+                format!(
+                    "nothing was heard of {} for {} s; run again with fewer plugins",
+                    gateway.name(),
+                    silence.as_secs()
+                )
+            }
+            Err(WorkerEnd::Died { how, .. }) => {
+                format!(
+                    "the process that puts {} under load ended ({how}); run again with fewer plugins",
+                    gateway.name()
+                )
+            }
+        };
+        self.keep(steps.empty(gateway.name(), Some(Failure::environment("load", message))))
+    }
+
+    fn keep(&mut self, load: Load) -> anyhow::Result<()> {
+        if let Some(failure) = &load.error {
+            // A gateway that goes down with us, on the same Ctrl-C, has not failed.
+            if interrupt::requested() {
+                return Ok(());
+            }
+            self.progress.note(&format!("load failed: {}: {}", load.gateway, failure.message));
+        }
+        Ok(self.journal.append(Entry::Load(Box::new(load)))?)
+    }
+}
