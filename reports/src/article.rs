@@ -1,6 +1,6 @@
 //! The published comparison that Tollgate began with, beside what was measured here.
 
-use tollgate_record::{Mode, Variant};
+use tollgate_record::{Mode, PluginKind, Variant};
 
 use crate::estimate::Estimate;
 use crate::headline::unsettled;
@@ -120,7 +120,9 @@ fn row(published: Published, places: &[Place<'_>]) -> ArticleRow {
 }
 
 fn measured_in(published: Published, place: &Place<'_>) -> Option<Measured> {
-    let cells = place.rows.iter().map(|row| row.cell).filter(|cell| cell.language == published.language);
+    // The published ones are plugins inside the gateway.
+    let inside = place.rows.iter().map(|row| row.cell).filter(|cell| cell.kind != Some(PluginKind::External));
+    let cells = inside.filter(|cell| cell.language == published.language);
     let cell = cells.filter(|cell| cell.added_ns.is_some()).max_by_key(|cell| cell.variant)?;
     let added_ns = cell.added_ns?;
     Some(Measured {

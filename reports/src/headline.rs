@@ -1,6 +1,6 @@
 //! The answer in words, made from the figures and no surer than they are.
 
-use tollgate_record::{Mode, Placement, Variant};
+use tollgate_record::{Mode, Placement, PluginKind, Variant};
 
 use crate::estimate::Estimate;
 use crate::facts::{self, SETTLED_STARTS};
@@ -78,8 +78,15 @@ fn where_it_was(place: &Place<'_>) -> String {
     }
 }
 
+/// What people choose between: plugins inside the place, not the floors, and not what is asked over a network.
 fn choices<'p, 'a>(place: &'p Place<'a>) -> impl Iterator<Item = &'p Row<'a>> {
-    place.rows.iter().filter(|row| language::is_choice(&row.cell.language))
+    let is_inside = |row: &&Row<'_>| row.cell.kind != Some(PluginKind::External);
+    place.rows.iter().filter(is_inside).filter(|row| language::is_choice(&row.cell.language))
+}
+
+/// What is asked over a network instead.
+fn externals<'p, 'a>(place: &'p Place<'a>) -> impl Iterator<Item = &'p Row<'a>> {
+    place.rows.iter().filter(|row| row.cell.kind == Some(PluginKind::External) && row.cell.added_ns.is_some())
 }
 
 fn sentences(place: &Place<'_>) -> Vec<String> {
@@ -91,6 +98,11 @@ fn sentences(place: &Place<'_>) -> Vec<String> {
     sentences.extend(compare(place, &measured(Some(Variant::Sdk)), "Through an SDK"));
     for row in measured(None) {
         sentences.push(format!("{} adds {}.", place.label(row), figure(row.cell)));
+    }
+    for row in externals(place) {
+        let (name, adds) = (place.label(row), figure(row.cell));
+        sentences
+            .push(format!("In a process of its own, asked over gRPC, {} ({name}) adds {adds}.", row.cell.language));
     }
     if sentences.is_empty() {
         sentences.push("No plugin gave a figure.".to_owned());

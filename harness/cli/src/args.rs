@@ -35,6 +35,9 @@ pub(crate) enum Verb {
     /// A process that measures for its parent; speaks JSON lines
     #[command(hide = true)]
     Worker,
+    /// The external plugin's process, started by a gateway that asks it over gRPC
+    #[command(hide = true)]
+    ExtProc,
 }
 
 const RUN_EXAMPLES: &str = "Examples:

@@ -53,5 +53,6 @@ fn run(args: Args) -> anyhow::Result<Status> {
         Some(Verb::Report(options)) => verbs::report::run(&options),
         Some(Verb::Inspect(options)) => verbs::inspect::run(&options),
         Some(Verb::Worker) => verbs::worker::run(),
+        Some(Verb::ExtProc) => verbs::ext_proc::run(),
     }
 }

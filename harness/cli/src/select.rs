@@ -31,6 +31,12 @@ pub(crate) struct Arm {
 }
 
 impl Arm {
+    /// Whether its place loads the artifact: a native plugin is compiled into what is ours, and a module elsewhere.
+    fn is_loaded(&self, plugin: &Plugin) -> bool {
+        let is_ours = self.id.mode == Mode::InProcess || self.id.host.starts_with("embedded");
+        !plugin.bytes.is_empty() && !(plugin.kind == PluginKind::Native && is_ours)
+    }
+
     /// The arm as a cell of the record, not yet measured.
     pub(crate) fn cell(&self, host_version: &str) -> Cell {
         let plugin = self.plugin.as_ref();
@@ -46,7 +52,7 @@ impl Arm {
             variant: plugin.and_then(|plugin| plugin.variant),
             control,
             host_version: host_version.to_owned(),
-            artifact: plugin.filter(|plugin| plugin.kind != PluginKind::Native).map(|plugin| Artifact {
+            artifact: plugin.filter(|plugin| self.is_loaded(plugin)).map(|plugin| Artifact {
                 sha256: plugin.sha256.clone(),
                 size_bytes: plugin.bytes.len() as u64,
                 toolchain: plugin.toolchain.clone(),

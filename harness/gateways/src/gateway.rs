@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -82,6 +83,9 @@ pub struct Options {
     pub base_port: Option<u16>,
     /// How long a gateway may take to become ready. Envoy compiles every plugin before it is.
     pub start_timeout: Duration,
+    /// Program and arguments that call [`crate::serve_external`], for the external plugin's process; empty takes this
+    /// program with the verb `ext-proc`.
+    pub external: Vec<OsString>,
     /// Core for the gateway; none leaves it to the scheduler.
     pub gateway_core: Option<u32>,
     /// Core for the probe; none takes the gateway's.
@@ -95,6 +99,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             envoy: None,
+            external: Vec::new(),
             base_port: None,
             start_timeout: Duration::from_secs(60),
             gateway_core: None,

@@ -34,7 +34,7 @@ pub use attribution::{Measured, measure};
 pub use contract::{
     ARM_HEADER, BODY, CANARY_HEADER, CANARY_VALUE, LEFT_HEADER, ROUND_HEADER, arm_label, request_bytes,
 };
-pub use envoy::find_envoy;
+pub use envoy::{find_envoy, serve_external};
 pub use error::{GatewayError, InstallError};
 pub use gateway::{Arm, GATEWAYS, Gateway, Options, OwnTime, Running, gateway};
 pub use install::{ENVOY_VERSION, install_envoy, installed_envoy};

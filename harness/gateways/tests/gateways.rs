@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common::*;
 use tollgate_fixtures::{BadPlugin, Expectation, Stage, bad_plugins, plugin, plugins, workloads};
 use tollgate_gateways::{
-    Arm, BODY, CANARY_VALUE, Gateway, GatewayError, Options, Probe, arm_label, measure, request_bytes,
+    Arm, BODY, CANARY_VALUE, Gateway, GatewayError, Options, Probe, arm_label, measure, request_bytes, serve_external,
 };
 use tollgate_record::{FailureClass, PluginKind};
 
@@ -20,6 +20,14 @@ fn whole_catalogue(gateway: &dyn Gateway) -> Vec<Arm> {
         arms.extend(running.map(|plugin| arm(gateway, plugin, workload)));
     }
     arms
+}
+
+/// Not a test by itself: the process of the external plugin.
+#[test]
+fn helper_that_serves_the_external_plugin() {
+    if std::env::var_os("TOLLGATE_EXT_PROC_LISTENER").is_some() {
+        panic!("{}", serve_external().unwrap_err());
+    }
 }
 
 #[test]
@@ -364,5 +372,36 @@ fn a_name_of_anything_is_a_label_and_no_configuration() {
         for (id, outcome) in measure_for(running.as_mut(), &arms, Duration::from_millis(300)) {
             assert!(outcome.is_ok(), "{}, {id}: {outcome:?}", gateway.name());
         }
+    }
+}
+
+/// An external plugin's process that dies is that plugin's failure, and it dies with its gateway.
+#[test]
+fn the_external_plugins_process_lives_and_dies_with_its_gateway() {
+    let _one = one_at_a_time();
+    for gateway in gateways().filter(|gateway| gateway.runs(PluginKind::External)) {
+        let arms = arms_of(gateway, &["external"]);
+        let others = || children_named("gateways");
+        let mut running = start(gateway, &arms);
+        assert_eq!(others().len(), 1, "{}", gateway.name());
+        for (id, outcome) in measure_for(running.as_mut(), &arms, Duration::from_millis(300)) {
+            assert!(outcome.is_ok(), "{id}: {outcome:?}");
+        }
+        drop(running);
+        assert!(soon(|| others().is_empty()), "{}", gateway.name());
+
+        let mut running = start(gateway, &arms);
+        let pid = others()[0];
+        let mut killed = false;
+        let outcomes = measure(running.as_mut(), &arms, 0, 1, Duration::from_secs(5), 5, &mut |_, collector| {
+            if collector.blocks() == 3 && !std::mem::replace(&mut killed, true) {
+                signal("KILL", pid);
+            }
+            ControlFlow::Continue(())
+        });
+        assert!(killed);
+        let failure = outcomes[2].proof.as_ref().unwrap_err();
+        assert_eq!(failure.class, FailureClass::Plugin, "{}", failure.message);
+        assert!(failure.message.contains("the plugin's process died (signal 9)"), "{}", failure.message);
     }
 }

@@ -20,6 +20,8 @@ pub enum Inspection {
     Lua(LuaInspection),
     /// Compiled into this program: there is nothing to look at.
     Native,
+    /// A process of this program's: there is nothing to look at either.
+    External,
 }
 
 /// What a script defines.
@@ -142,6 +144,6 @@ pub fn inspect(plugin: &Plugin) -> Result<Inspection, HostError> {
         PluginKind::ProxyWasm => module::inspect(plugin).map(|found| Inspection::Wasm(Box::new(found))),
         PluginKind::Lua => lua::inspect(plugin).map(Inspection::Lua),
         PluginKind::Native => Ok(Inspection::Native),
-        kind => Err(HostError::Unsupported { host: "inspect", kind: kind.name() }),
+        PluginKind::External => Ok(Inspection::External),
     }
 }

@@ -15,7 +15,7 @@ fn wasm(plugin: &Plugin) -> WasmInspection {
 fn every_plugin_of_the_catalogue_is_whole() {
     for plugin in plugins() {
         match (plugin.kind, inspect(plugin).unwrap_or_else(|error| panic!("{error}"))) {
-            (PluginKind::Native, Inspection::Native) => {}
+            (PluginKind::Native, Inspection::Native) | (PluginKind::External, Inspection::External) => {}
             (PluginKind::Lua, Inspection::Lua(found)) => assert!(found.on_request && !found.on_response, "{found:?}"),
             (PluginKind::ProxyWasm, Inspection::Wasm(found)) => {
                 let name = &plugin.name;

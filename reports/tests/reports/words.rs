@@ -146,6 +146,31 @@ fn plugins_given_by_path_keep_their_name_and_leave_the_headline_to_the_compariso
 }
 
 #[test]
+fn what_is_outside_the_gateway_has_a_sentence_of_its_own() {
+    let mut with = record(&Make { requests: 20, ..Make::default() });
+    let before = headline(&summarize(&with));
+    let mut cell = find(&with, "envoy", "rust-raw").clone();
+    cell.id.plugin = "external".to_owned();
+    (cell.kind, cell.variant) = (Some(PluginKind::External), None);
+    for series in &mut cell.series {
+        let requests = series.requests_per_sample as i64;
+        series.added_blocks_ns = vec![250_000 * requests + i64::from(series.start)];
+    }
+    with.cells.push(cell);
+    let summary = summarize(&with);
+    let words = headline(&summary);
+    assert_eq!(words.title, before.title, "it is none of those that people choose between in a gateway");
+    let said = words.places[0].sentences.concat();
+    assert!(
+        said.contains("asked over gRPC, Rust (external) adds 250") && !said.contains("external adds least"),
+        "{said}"
+    );
+    let rust = article(&summary).expect("measured").rows.into_iter().find(|row| row.published.language == "Rust");
+    let measured = rust.expect("the article has it").measured;
+    assert!(measured.iter().all(|measured| measured.plugin != "external"), "{measured:?}");
+}
+
+#[test]
 fn a_busy_machine_is_said_first() {
     let cases: [(Option<f64>, Option<f64>, &[&str]); 5] = [
         (Some(0.1), Some(0.01), &[]),

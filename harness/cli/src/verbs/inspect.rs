@@ -104,7 +104,11 @@ fn text(report: &Report<'_>, plugin: &Plugin) -> Result<String, std::fmt::Error>
     match &report.found {
         Inspection::Wasm(found) => wasm(&mut text, found)?,
         Inspection::Lua(found) => lua(&mut text, found)?,
-        Inspection::Native => row(&mut text, "artifact", "none: it is compiled into tollgate")?,
+        Inspection::Native => {
+            let module = format!("compiled into tollgate; for gateways a module of {} bytes", plugin.bytes.len());
+            row(&mut text, "artifact", &module)?;
+        }
+        Inspection::External => row(&mut text, "artifact", "none: it is a process of tollgate")?,
     }
     for (title, places) in [("hosts (in process)", &report.hosts), ("gateways (live)", &report.gateways)] {
         writeln!(text, "\n{title}")?;

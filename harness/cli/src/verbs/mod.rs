@@ -1,5 +1,6 @@
 //! One file per verb of the command line.
 
+pub(crate) mod ext_proc;
 pub(crate) mod inspect;
 pub(crate) mod install;
 pub(crate) mod list;

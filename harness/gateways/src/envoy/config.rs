@@ -1,9 +1,12 @@
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
 
 use super::NAME;
+use super::external::{CONFIG_HEADER, Door};
 use super::own_time;
 use crate::memory_file::MemoryFile;
 use crate::{ARM_HEADER, Arm, BODY, CANARY_HEADER, GatewayError, LEFT_HEADER, Options, ROUND_HEADER, arm_label};
@@ -24,6 +27,8 @@ pub(super) struct Config {
     pub(super) admin_address: MemoryFile,
     /// Where it writes its own times of requests.
     pub(super) times: MemoryFile,
+    /// What the external plugin is asked through; none when there is none.
+    pub(super) door: Option<Door>,
     artifacts: Vec<MemoryFile>,
 }
 
@@ -36,15 +41,19 @@ impl Config {
         let mut artifacts = Vec::new();
         let mut listeners = Vec::new();
         for &index in loaded {
-            let plugin = match &arms[index].plugin {
+            let arm = &arms[index];
+            let mut file = |bytes: &[u8]| {
+                let artifact = MemoryFile::new(&format!("{NAME}-{index}"), bytes).map_err(system())?;
+                let path = artifact.path();
+                artifacts.push(artifact);
+                Ok::<_, GatewayError>(path)
+            };
+            let plugin = match arm.plugin.as_ref().map(|plugin| (plugin.kind, plugin)) {
                 None => None,
-                Some(plugin) if plugin.kind == PluginKind::Lua => Some(lua(&template, &arms[index], index)),
-                Some(plugin) => {
-                    let artifact = MemoryFile::new(&format!("{NAME}-{index}.wasm"), &plugin.bytes).map_err(system())?;
-                    let filter = proxy_wasm(&template, &arms[index], index, &artifact.path());
-                    artifacts.push(artifact);
-                    Some(filter)
-                }
+                Some((PluginKind::Lua, _)) => Some(lua(&template, arm, index)),
+                Some((PluginKind::ProxyWasm, plugin)) => Some(proxy_wasm(&template, arm, index, &file(&plugin.bytes)?)),
+                Some((PluginKind::Native, plugin)) => Some(native(&template, arm, index, &file(&plugin.bytes)?)),
+                Some((PluginKind::External, _)) => Some(external(&template, arm, index)),
             };
             let port = options.listen_address(index)?.port();
             let mut listener = listener(&template, &arms[index], index, port, plugin);
@@ -53,6 +62,13 @@ impl Config {
         }
         let mut bootstrap = template["bootstrap"].clone();
         bootstrap["static_resources"]["listeners"] = Value::Array(listeners);
+        let is_external = |plugin: &Plugin| plugin.kind == PluginKind::External;
+        let mut door = None;
+        if loaded.iter().any(|&arm| arms[arm].plugin.as_ref().is_some_and(is_external)) {
+            let open = Door::open().map_err(GatewayError::system("listen for the external plugin"))?;
+            bootstrap["static_resources"]["clusters"] = json!([external_cluster(&template, open.address())]);
+            door = Some(open);
+        }
         if let Some(folder) = &options.work_dir {
             keep_copy(folder, &bootstrap)?;
         }
@@ -60,6 +76,7 @@ impl Config {
             bootstrap: MemoryFile::new("envoy.json", bootstrap.to_string().as_bytes()).map_err(system())?,
             admin_address: MemoryFile::new("admin-address", b"").map_err(system())?,
             times,
+            door,
             artifacts,
         })
     }
@@ -127,6 +144,33 @@ fn proxy_wasm(template: &Value, arm: &Arm, index: usize, artifact: &str) -> Valu
     filter
 }
 
+/// A dynamic module, loaded from memory as a Wasm module is.
+fn native(template: &Value, arm: &Arm, index: usize, artifact: &str) -> Value {
+    let mut filter = template["native"].clone();
+    let config = &mut filter["typed_config"];
+    config["filter_name"] = json!(arm_name(index));
+    config["filter_config"] = configuration(&arm.workload.config());
+    config["dynamic_module_config"]["module"]["local"]["filename"] = json!(artifact);
+    filter
+}
+
+/// The one process serves all of its arms, so each request tells the arm's configuration.
+fn external(template: &Value, arm: &Arm, index: usize) -> Value {
+    let mut filter = template["external"].clone();
+    let config = &mut filter["typed_config"];
+    config["stat_prefix"] = json!(arm_name(index));
+    let value = String::from_utf8_lossy(&arm.workload.config()).into_owned();
+    config["grpc_service"]["initial_metadata"] = json!([{ "key": CONFIG_HEADER, "value": value }]);
+    filter
+}
+
+fn external_cluster(template: &Value, address: SocketAddr) -> Value {
+    let mut cluster = template["external_cluster"].clone();
+    let endpoint = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/port_value";
+    *at(&mut cluster, endpoint) = json!(address.port());
+    cluster
+}
+
 /// The plugin's configuration as Envoy hands it over unchanged: text as it is, other bytes in base64.
 fn configuration(bytes: &[u8]) -> Value {
     let any = |kind: &str, value: &str| json!({ "@type": format!("type.googleapis.com/google.protobuf.{kind}"), "value": value });
@@ -179,9 +223,10 @@ mod tests {
             plugin: tollgate_fixtures::plugin(plugin).cloned(),
             workload: workload.clone(),
         };
-        let arms = ["A", "lua", "boundary"].map(arm);
-        let config = Config::new(&arms, &[0, 2, 1], &Options { base_port: Some(9_000), ..Options::default() }).unwrap();
-        assert_eq!(config.fds().len(), 4);
+        let arms = ["A", "lua", "boundary", "native", "external"].map(arm);
+        let config =
+            Config::new(&arms, &[0, 2, 1, 4, 3], &Options { base_port: Some(9_000), ..Options::default() }).unwrap();
+        assert_eq!(config.fds().len(), 5);
         let text = config.bootstrap.read().unwrap();
         for placeholder in [
             "NAME",
@@ -192,6 +237,7 @@ mod tests {
             "ROUND_HEADER",
             "TIMES",
             "LINE",
+            "CONFIG_HEADER",
             "\"SOURCE\"",
             "\"CONFIG\"",
             "ARTIFACT",
@@ -199,11 +245,13 @@ mod tests {
             assert!(!text.contains(placeholder), "{placeholder} is left in {text}");
         }
         let json: Value = serde_json::from_str(&text).unwrap();
+        let cluster = json["static_resources"]["clusters"][0].to_string();
+        assert!(cluster.contains(&config.door.unwrap().address().port().to_string()), "{cluster}");
         let listeners = json["static_resources"]["listeners"].as_array().unwrap();
         let filters = |at: usize| listeners[at].pointer(MANAGER).unwrap()["http_filters"].as_array().unwrap().len();
-        assert_eq!([0, 1, 2].map(filters), [1, 2, 2]);
+        assert_eq!([0, 1, 2, 3, 4].map(filters), [1, 2, 2, 2, 2]);
         let ports = listeners.iter().map(|listener| listener["address"]["socket_address"]["port_value"].as_u64());
-        assert_eq!(ports.collect::<Vec<_>>(), [Some(9_000), Some(9_002), Some(9_001)]);
+        assert_eq!(ports.collect::<Vec<_>>(), [9_000, 9_002, 9_001, 9_004, 9_003].map(Some));
     }
 
     #[test]

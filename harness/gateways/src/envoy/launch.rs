@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::NAME;
 use super::admin::{Admin, failed};
 use super::config::{Config, arm_name};
+use super::external::External;
 use super::refusal::Ended;
 use crate::child::Child;
 use crate::memory_file::MemoryFile;
@@ -21,6 +22,8 @@ const POLL: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(super) struct Launched {
     pub(super) child: Child,
+    /// The process of the external plugin, if there is one.
+    pub(super) external: Option<External>,
     pub(super) admin: Admin,
     /// By the listeners' names.
     pub(super) addresses: HashMap<String, SocketAddr>,
@@ -51,7 +54,9 @@ pub(super) fn launch(
     loaded: &[usize],
     options: &Options,
 ) -> Result<Launched, LaunchError> {
-    let config = Config::new(arms, loaded, options)?;
+    let mut config = Config::new(arms, loaded, options)?;
+    let external = config.door.take().map(|door| door.serve(options)).transpose();
+    let external = external.map_err(GatewayError::system("start the external plugin's process"))?;
     let mut command = command(binary, &config);
     command.args(["--admin-address-path", &config.admin_address.path()]);
     let mut child = spawn(command, &config)?;
@@ -82,7 +87,7 @@ pub(super) fn launch(
         return Err(failed(format!("/listeners does not tell where {missing} listens")).into());
     }
     let probe_core = options.probe_core.or(options.gateway_core);
-    Ok(Launched { child, admin, addresses, probe_core, times: config.times })
+    Ok(Launched { child, external, admin, addresses, probe_core, times: config.times })
 }
 
 /// Lets Envoy check a configuration without listening. `None` when it accepts it.

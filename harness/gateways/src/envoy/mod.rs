@@ -2,8 +2,10 @@
 
 mod admin;
 mod config;
+mod external;
 mod find;
 mod launch;
+mod module;
 mod objections;
 mod own_time;
 mod refusal;
@@ -13,6 +15,7 @@ use tollgate_fixtures::Plugin;
 use tollgate_hosts::Inspection;
 use tollgate_record::PluginKind;
 
+pub use external::serve_external;
 pub use find::find_envoy;
 
 use crate::gateway::partition;
@@ -21,7 +24,7 @@ use crate::{Arm, Gateway, GatewayError, Options, Running};
 /// Name of the gateway.
 const NAME: &str = "envoy";
 
-/// Envoy: Lua in its own LuaJIT, Proxy-Wasm in V8.
+/// Envoy: Lua in its own LuaJIT, Proxy-Wasm in V8, native code as a dynamic module, and other processes over gRPC.
 #[derive(Debug)]
 pub(crate) struct Envoy;
 
@@ -35,14 +38,16 @@ impl Gateway for Envoy {
     }
 
     fn runs(&self, kind: PluginKind) -> bool {
-        matches!(kind, PluginKind::Lua | PluginKind::ProxyWasm)
+        match kind {
+            PluginKind::Native | PluginKind::Lua | PluginKind::ProxyWasm | PluginKind::External => true,
+        }
     }
 
-    fn objections(&self, _plugin: &Plugin, found: &Inspection) -> Vec<String> {
+    fn objections(&self, plugin: &Plugin, found: &Inspection) -> Vec<String> {
         match found {
             Inspection::Wasm(found) => objections::to_wasm(found),
-            Inspection::Lua(_) => Vec::new(),
-            Inspection::Native => vec!["envoy does not run native plugins".to_owned()],
+            Inspection::Lua(_) | Inspection::External => Vec::new(),
+            Inspection::Native => module::objection(&plugin.bytes).into_iter().collect(),
         }
     }
 
@@ -50,6 +55,7 @@ impl Gateway for Envoy {
         let binary = find_envoy(options.envoy.as_deref())?;
         find::version_of(&binary)?;
         let (mut loaded, mut refused) = partition(self, arms);
+        refused.extend(module::refuse(arms, &mut loaded));
         // Envoy stops at the first plugin that it refuses, so this ends after as many turns as there are such plugins.
         loop {
             let ended = match launch::launch(&binary, arms, &loaded, options) {

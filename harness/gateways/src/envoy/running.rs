@@ -15,6 +15,9 @@ use crate::{Arm, GatewayError, OwnTime, Running};
 /// Envoy counts a request a moment after its response is on its way.
 const COUNTERS_SETTLE: Duration = Duration::from_secs(1);
 
+/// How long it may take until a process whose sockets are closed can be waited for.
+const DEATH_SHOWS: Duration = Duration::from_millis(50);
+
 /// An Envoy that takes requests.
 #[derive(Debug)]
 pub(super) struct RunningEnvoy {
@@ -32,6 +35,20 @@ impl RunningEnvoy {
 
     fn is_refused(&self, arm: usize) -> bool {
         self.refused.iter().any(|(refused, _)| *refused == arm)
+    }
+
+    /// How the external plugin's process ended, if it has: that is the plugin's failure, and the gateway lives.
+    fn external_death(&mut self) -> Option<String> {
+        let child = &mut self.launched.external.as_mut()?.child;
+        let begin = Instant::now();
+        // Its sockets are closed, which is why Envoy answers with an error, a moment before it can be waited for.
+        while begin.elapsed() < DEATH_SHOWS {
+            if let Ok(Some(status)) = child.ended() {
+                return Some(format!("the plugin's process died ({}){}", describe(status), child.tail().last_words()));
+            }
+            thread::sleep(DEATH_SHOWS / 25);
+        }
+        None
     }
 
     /// Counters, once Envoy has counted all that was sent, or after a while.
@@ -80,7 +97,20 @@ impl RunningEnvoy {
                 }
                 Ok(format!("envoy counted {sent} requests, {runs} runs of the script and no error"))
             }
-            Some(_) => {
+            Some(PluginKind::External) => {
+                let count = |name: &str| stat(stats, arm, &format!("ext_proc.{}.{name}", arm_name(arm)));
+                let (streams, answers) = (count("streams_started"), count("stream_msgs_received"));
+                let failed = count("streams_failed") + count("message_timeouts") + count("rejected_header_mutations");
+                if (streams, answers, failed) != (sent, sent, 0) {
+                    let message = format!(
+                        "envoy asked the plugin's process {streams} times and was answered {answers} times for {sent} \
+                         requests, with {failed} failures; run again with this plugin alone"
+                    );
+                    return Err(Failure::plugin("proof", message));
+                }
+                Ok(format!("envoy counted {sent} requests and {answers} answers of the plugin's process, none failed"))
+            }
+            Some(PluginKind::Native | PluginKind::ProxyWasm) => {
                 Ok(format!("envoy counted {sent} requests, and {passed} got past the plugin, which fails closed"))
             }
             None => Ok(format!("envoy counted {sent} requests, and there is no plugin")),
@@ -127,7 +157,12 @@ impl Running for RunningEnvoy {
         self.launched.child.tail().forget_news();
     }
 
-    fn complaint(&mut self, _arm: usize) -> Option<String> {
+    fn complaint(&mut self, arm: usize) -> Option<String> {
+        if self.kinds[arm] == Some(PluginKind::External)
+            && let Some(death) = self.external_death()
+        {
+            return Some(death);
+        }
         // Envoy does not name the arm; but requests go out one at a time, so what is new is about the last one.
         let news = self.launched.child.tail().late_news();
         (!news.is_empty()).then(|| news[news.len().saturating_sub(3)..].join(" | "))

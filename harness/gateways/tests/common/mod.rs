@@ -120,14 +120,27 @@ pub(crate) fn outcome(measured: Measured) -> Outcome {
     (measured.cell, whole)
 }
 
+/// Default options, with the test's own program for the external plugin's process: its test
+/// `helper_that_serves_the_external_plugin`.
+pub(crate) fn options() -> Options {
+    let program = std::env::current_exe().expect("a test has a program").into_os_string();
+    let arguments = ["--exact", "helper_that_serves_the_external_plugin", "--nocapture"].map(Into::into);
+    Options { external: [vec![program], arguments.to_vec()].concat(), ..Options::default() }
+}
+
 /// Starts with default options, or fails the test.
 pub(crate) fn start(gateway: &dyn Gateway, arms: &[Arm]) -> Box<dyn Running> {
-    gateway.start(arms, &Options::default()).unwrap_or_else(|error| panic!("{}: {error}", gateway.name()))
+    gateway.start(arms, &options()).unwrap_or_else(|error| panic!("{}: {error}", gateway.name()))
 }
 
 /// Envoys whose parent is `parent`, zombies left out.
 pub(crate) fn envoys_of(parent: u32) -> Vec<u32> {
     processes_of(parent, &["envoy"])
+}
+
+/// Children of ours whose name begins like that, zombies left out.
+pub(crate) fn children_named(name: &str) -> Vec<u32> {
+    processes_of(std::process::id(), &[name])
 }
 
 /// Processes of any gateway whose parent is `parent`, zombies left out.
