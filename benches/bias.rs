@@ -1,0 +1,186 @@
+//! Whether the estimate of added latency is right: plugins that spin for a known time, live, by both instruments.
+//!
+//! The truth does not come from a calibration: the plugin reads a clock until so much time is over. What it costs to be
+//! called and to read that clock is in an arm of its own, which spins for 0 ns, and is taken off; a truth may be exceeded
+//! by half a reading of the clock. The estimate must find it to 5 % + 0.1 us. `-- --quick` for a first look.
+
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_benches::headers;
+use tollgate_fixtures::Plugin;
+use tollgate_gateways::{Arm, GATEWAYS, Gateway, Options, decide_placement, measure};
+use tollgate_record::{CellId, Mode, Phase, Placement, PluginKind, Series};
+
+/// Truths in nanoseconds.
+const SPINS_NS: [u64; 4] = [1_000, 2_000, 5_000, 10_000];
+/// Fresh starts of each gateway.
+const STARTS: u32 = 5;
+/// The bias that is allowed: a share of the truth and nanoseconds.
+const ALLOWED: (f64, f64) = (0.05, 100.0);
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
+    let (starts, duration) = if quick { (1, Duration::from_millis(800)) } else { (STARTS, Duration::from_secs(4)) };
+    let core = match decide_placement() {
+        Placement::SameCore { core } => Some(core),
+        _ => None,
+    };
+    let mut text = format!("{:<10} {:<6} {:>8} | {:^31} | {:^31}\n", "gateway", "kind", "truth", "probe", "own clock");
+    for gateway in GATEWAYS.iter().copied().filter(|gateway| !gateway.name().starts_with("embedded-")) {
+        let options = Options { gateway_core: core, ..Options::default() };
+        if let Err(error) = gateway.version(&options) {
+            println!("{} is left out: {error}", gateway.name());
+            continue;
+        }
+        for make in [wasm as fn(u64) -> Plugin, lua] {
+            if gateway.runs(make(0).kind) {
+                let measured = measure_spins(gateway, make, &options, starts, duration);
+                for (&truth, differences) in SPINS_NS.iter().zip(&measured) {
+                    write_row(&mut text, gateway.name(), make(0).kind, truth, differences);
+                }
+            }
+        }
+    }
+    println!("\n{text}\nus; allowed is {} % of the truth and {} us", ALLOWED.0 * 100.0, ALLOWED.1 / 1e3);
+}
+
+/// What each start says of a spin, in nanoseconds above the spin of 0 ns: by the probe, and by the gateway.
+#[derive(Default, Clone)]
+struct Differences {
+    probe: Vec<f64>,
+    own: Vec<f64>,
+}
+
+fn measure_spins(
+    gateway: &dyn Gateway,
+    make: fn(u64) -> Plugin,
+    options: &Options,
+    starts: u32,
+    duration: Duration,
+) -> Vec<Differences> {
+    let mut arms = vec![arm(gateway, "A", None), arm(gateway, "A'", None)];
+    for spin in [0].iter().chain(&SPINS_NS) {
+        let plugin = make(*spin);
+        arms.push(arm(gateway, &plugin.name.clone(), Some(plugin)));
+    }
+    let mut differences = vec![Differences::default(); SPINS_NS.len()];
+    for start in 0..starts {
+        let mut arms = arms.clone();
+        fastrand::Rng::with_seed(u64::from(start)).shuffle(&mut arms);
+        let mut running = gateway.start(&arms, options).unwrap_or_else(|error| panic!("{error}"));
+        let go_on = &mut |_: &CellId, _: &_| ControlFlow::Continue(());
+        let measured = measure(running.as_mut(), &arms, start, u64::from(start), duration, 15, go_on);
+        let series = |spin: u64| -> Option<Series> {
+            let arm = measured.iter().find(|measured| measured.cell.plugin == format!("spin-{spin}"))?;
+            if let Err(failure) = &arm.proof {
+                println!("{}: {}", arm.cell, failure.message);
+                return None;
+            }
+            arm.series.clone()
+        };
+        let Some(base) = series(0) else { return differences };
+        for (spin, differences) in SPINS_NS.iter().zip(&mut differences) {
+            let Some(series) = series(*spin) else { continue };
+            let minus = |now: Option<f64>, base: Option<f64>| Some(now? - base?);
+            differences.probe.extend(minus(median(&series.added_blocks_ns), median(&base.added_blocks_ns)));
+            let own = |series: &Series| median(series.gateway_added_blocks_ns.as_deref().unwrap_or_default());
+            differences.own.extend(minus(own(&series), own(&base)));
+        }
+    }
+    differences
+}
+
+fn median(blocks: &[i64]) -> Option<f64> {
+    let mut blocks: Vec<f64> = blocks.iter().map(|&ns| ns as f64).collect();
+    blocks.sort_by(f64::total_cmp);
+    blocks.get(blocks.len() / 2).copied()
+}
+
+fn write_row(text: &mut String, gateway: &str, kind: PluginKind, truth_ns: u64, found: &Differences) {
+    let truth = truth_ns as f64;
+    let told = |starts: &[f64]| {
+        let mut starts = starts.to_vec();
+        starts.sort_by(f64::total_cmp);
+        let Some(&middle) = starts.get(starts.len() / 2) else { return format!("{:^31}", "-") };
+        let bias = middle - truth;
+        let allowed = ALLOWED.0 * truth + ALLOWED.1;
+        let word = if bias.abs() <= allowed { "within" } else { "OVER" };
+        format!("{:>8.3} {:>+8.3} {:>+6.1} % {word}", middle / 1e3, bias / 1e3, bias / truth * 100.0)
+    };
+    let (probe, own) = (told(&found.probe), told(&found.own));
+    writeln!(text, "{gateway:<10} {:<6} {:>8.3} | {probe:<31} | {own:<31}", short(kind), truth / 1e3)
+        .expect("a String takes all");
+}
+
+fn short(kind: PluginKind) -> &'static str {
+    match kind {
+        PluginKind::ProxyWasm => "wasm",
+        other => other.name(),
+    }
+}
+
+fn arm(gateway: &dyn Gateway, name: &str, plugin: Option<Plugin>) -> Arm {
+    let workload = headers().clone();
+    let id = CellId {
+        mode: Mode::Live,
+        host: gateway.name().to_owned(),
+        plugin: name.to_owned(),
+        workload: workload.name.clone(),
+        phase: Phase::Request,
+    };
+    Arm { id, plugin, workload }
+}
+
+fn plugin(spin_ns: u64, kind: PluginKind, bytes: Vec<u8>) -> Plugin {
+    Plugin {
+        name: format!("spin-{spin_ns}"),
+        language: kind.name().to_owned(),
+        kind,
+        variant: None,
+        bytes: Arc::from(bytes),
+        sha256: String::new(),
+        path: None,
+        // It does something else than the workload.
+        workload_checked: false,
+        sdk: None,
+        toolchain: None,
+    }
+}
+
+fn wasm(spin_ns: u64) -> Plugin {
+    let text = format!(
+        r#"(module
+             (import "env" "proxy_get_current_time_nanoseconds" (func $read (param i32) (result i32)))
+             (memory (export "memory") 1)
+             (func (export "proxy_abi_version_0_2_1"))
+             (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 1024)
+             (func $now (result i64) (drop (call $read (i32.const 0))) (i64.load (i32.const 0)))
+             (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+               (local $end i64)
+               (local.set $end (i64.add (call $now) (i64.const {spin_ns})))
+               (loop $spin (br_if $spin (i64.lt_u (call $now) (local.get $end))))
+               i32.const 0))"#
+    );
+    plugin(spin_ns, PluginKind::ProxyWasm, wat::parse_str(&text).expect("the text above is valid"))
+}
+
+/// With the system's clock through LuaJIT's foreign functions, which Envoy has and our sandboxed hosts do not.
+fn lua(spin_ns: u64) -> Plugin {
+    let text = format!(
+        r#"local ffi = require("ffi")
+           ffi.cdef("struct spin_timespec {{ long s; long ns; }}; int clock_gettime(int, struct spin_timespec *);")
+           local time = ffi.new("struct spin_timespec")
+           local function now()
+             ffi.C.clock_gettime(1, time)
+             return tonumber(time.s) * 1e9 + tonumber(time.ns)
+           end
+           function envoy_on_request(handle)
+             local finish = now() + {spin_ns}
+             repeat until now() >= finish
+           end"#
+    );
+    plugin(spin_ns, PluginKind::Lua, text.into_bytes())
+}
