@@ -27,6 +27,7 @@ mod probe;
 mod program;
 mod scripted;
 mod tail;
+mod tls;
 mod url;
 mod warmup;
 

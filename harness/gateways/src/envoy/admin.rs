@@ -19,6 +19,7 @@ pub(super) struct Admin {
 
 impl Admin {
     pub(super) fn new(address: SocketAddr) -> Result<Self, GatewayError> {
+        crate::tls::provide();
         let client = reqwest::blocking::Client::builder()
             // An HTTP proxy of the user's is not to be asked for a port on this machine.
             .no_proxy()

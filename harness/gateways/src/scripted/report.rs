@@ -18,6 +18,7 @@ pub(super) struct Reporter {
 
 impl Reporter {
     pub(super) fn new(gateway: &'static str, address: SocketAddr) -> Result<Self, GatewayError> {
+        crate::tls::provide();
         let client = reqwest::blocking::Client::builder()
             // An HTTP proxy of the user's is not to be asked for a port on this machine.
             .no_proxy()

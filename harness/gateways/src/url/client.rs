@@ -152,8 +152,7 @@ impl Client {
 }
 
 fn client(options: &UrlOptions) -> Result<reqwest::Client, UrlError> {
-    // Only the first call does it; reqwest takes the one that the process has.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    crate::tls::provide();
     let mut builder = reqwest::Client::builder()
         // What is measured is the URL that was named and nothing in between.
         .no_proxy()
