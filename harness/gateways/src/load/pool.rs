@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
-use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventFlags};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
@@ -16,6 +16,7 @@ use crate::GatewayError;
 
 /// Events that are taken at once. Requests are sent between them, so it bounds nothing but memory.
 const EVENTS: usize = 256;
+const NS_PER_MS: u32 = 1_000_000;
 
 pub(super) struct Pool {
     pub(super) epoll: OwnedFd,
@@ -67,9 +68,20 @@ impl Pool {
 
     /// Waits until a socket has something to say, at most so long.
     pub(super) fn wait(&mut self, at_most: Duration) -> Result<(), GatewayError> {
+        if !at_most.subsec_nanos().is_multiple_of(NS_PER_MS) {
+            // An epoll itself waits for whole milliseconds (before Linux 5.11), so it is waited for like a file.
+            let timeout = timespec(at_most);
+            match poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], Some(&timeout)) {
+                Ok(_) | Err(Errno::INTR) => return self.take(Duration::ZERO),
+                Err(error) => return Err(GatewayError::system("watch connections")(error.into())),
+            }
+        }
+        self.take(at_most)
+    }
+
+    fn take(&mut self, at_most: Duration) -> Result<(), GatewayError> {
         self.events.clear();
-        let timeout = Timespec { tv_sec: at_most.as_secs() as _, tv_nsec: at_most.subsec_nanos().into() };
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timespec(at_most))) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(GatewayError::system("watch connections")(error.into())),
         }
@@ -81,4 +93,8 @@ impl Pool {
         let flags = event.flags;
         Some((event.data.u64() as usize, flags.contains(EventFlags::OUT)))
     }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec { tv_sec: duration.as_secs() as _, tv_nsec: duration.subsec_nanos().into() }
 }
