@@ -176,8 +176,10 @@ fn load_with_a_stop(served: &Served, target: &Target, connections: usize) -> (Tr
     thread::scope(|scope| {
         let (sender, first) = mpsc::channel();
         let load = scope.spawn(move || {
-            // Who has stopped listening knows already.
-            let mut on_ended = |_: &Ended<'_>| drop(sender.send(()));
+            let mut on_ended = |_: &Ended<'_>| {
+                // Who has stopped listening knows already.
+                let _ = sender.send(());
+            };
             run(std::slice::from_ref(target), &plan, &GO_ON, &mut on_ended).unwrap()
         });
         first.recv().expect("a first request");

@@ -28,7 +28,9 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
     }
     let load = LoadWanted::of(&options.load);
     if load.is_some() && selection.live.is_empty() {
-        return Err(status::usage("there is no gateway to put under load: leave out `--only in-process`"));
+        return Err(status::usage(
+            "there is no gateway of ours to put under load: leave out `--only in-process`, or name one with --gateway",
+        ));
     }
     let schedule = Schedule::of(options.time.into());
     let seed = options.seed.unwrap_or_else(clock_seed);
