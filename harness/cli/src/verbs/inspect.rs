@@ -132,11 +132,11 @@ fn text(report: &Report<'_>, plugin: &Plugin) -> Result<String, std::fmt::Error>
         }
     }
     let plugin = plugin.path.as_ref().map_or_else(|| plugin.name.clone(), |path| path.display().to_string());
-    let takes = |places: &[Place]| places.iter().any(|place| place.objections.is_empty());
+    let takes = |places: &[Place]| places.iter().find(|place| place.objections.is_empty()).map(|place| place.name);
     match (takes(&report.hosts), takes(&report.gateways)) {
-        (true, _) => writeln!(text, "\n`tollgate verify --plugin {plugin}` runs it.")?,
-        (false, true) => writeln!(text, "\n`tollgate verify --plugin {plugin} --only live` runs it.")?,
-        (false, false) => writeln!(text, "\nNothing here runs it until what is refused above is mended.")?,
+        (Some(_), _) => writeln!(text, "\n`tollgate verify --plugin {plugin}` runs it.")?,
+        (None, Some(gateway)) => writeln!(text, "\n`tollgate verify --plugin {plugin} --gateway {gateway}` runs it.")?,
+        (None, None) => writeln!(text, "\nNothing here runs it until what is refused above is mended.")?,
     }
     Ok(text)
 }
