@@ -34,7 +34,8 @@ impl Arm {
     /// Whether its place loads the artifact: a native plugin is compiled into what is ours, and a module elsewhere.
     fn is_loaded(&self, plugin: &Plugin) -> bool {
         let is_ours = self.id.mode == Mode::InProcess || self.id.host.starts_with("embedded");
-        !plugin.bytes.is_empty() && !(plugin.kind == PluginKind::Native && is_ours)
+        let is_compiled_in = plugin.kind == PluginKind::Native && is_ours;
+        !is_compiled_in && !plugin.bytes.is_empty()
     }
 
     /// The arm as a cell of the record, not yet measured.

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use support::{envoy, programs, run, status, stderr, stdout};
+use support::{programs, run, status, stderr, stdout};
 use tollgate_hosts::HOSTS;
 use tollgate_record::{Phase, PluginKind, Record};
 
