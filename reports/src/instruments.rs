@@ -40,7 +40,8 @@ pub(crate) fn note(place: &Place<'_>) -> String {
     match apart.is_empty() {
         true => String::new(),
         false => format!(
-            "{MARK} Probe and gateway disagree by more than 1.5 µs and 15 %: {}; trust neither before you know why.",
+            "{MARK} Probe and gateway disagree by more than 1.5 µs and 15 %: {}. The gateway's clock stops when its response \
+             begins: what a plugin does afterwards (done, log, the end of its context) is in the probe's figure only.",
             apart.join(", ")
         ),
     }

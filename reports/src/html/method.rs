@@ -92,7 +92,10 @@ fn how(record: &Record) -> String {
                  the gateway for its own time of them; on Envoy the access log’s <code>COMMON_DURATION</code> from the first \
                  byte read to the first byte written, on the embedded gateway the time between hyper’s reading and its \
                  writing. It is paired by round as the probe’s, and these requests are in no figure of the probe. A row \
-                 whose two figures are further apart than 1.5 µs and 15 % says so."
+                 whose two figures are further apart than 1.5 µs and 15 % says so. The gateway’s clock stops when its \
+                 response begins, and a client waits for more: what a plugin does afterwards (done, log, the end of its \
+                 context) comes before the response leaves. That is a difference of microseconds which SDKs, with more \
+                 callbacks, have more of; <i>noop</i> shows it alone."
                     .to_owned(),
             );
         }
