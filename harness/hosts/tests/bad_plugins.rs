@@ -3,9 +3,9 @@
 mod support;
 
 use support::hosts_for;
-use tollgate_fixtures::{Expectation, Plugin, Stage, bad_plugins, workload};
+use tollgate_fixtures::{Expectation, FAIL_HEADER, Plugin, Stage, bad_plugins, failing_on_demand, workload};
 use tollgate_hosts::{Host, verify};
-use tollgate_record::{Failure, FailureClass};
+use tollgate_record::{Failure, FailureClass, PluginKind};
 
 fn hosts(plugin: &Plugin) -> impl Iterator<Item = &'static dyn Host> {
     let hosts: Vec<_> = hosts_for(plugin.kind).collect();
@@ -64,6 +64,25 @@ fn a_host_refuses_a_kind_that_it_does_not_run() {
         for plugin in tollgate_fixtures::plugins().iter().filter(|plugin| !host.runs(plugin.kind)) {
             let error = host.compile(plugin).map(drop).expect_err("it does not run that kind");
             assert!(error.to_string().contains("--host"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_fails_on_demand_fails_only_then() {
+    for kind in [PluginKind::ProxyWasm, PluginKind::Lua] {
+        let plugin = failing_on_demand(kind).expect("there is one of this kind");
+        let asked = |headers: &[(&str, &str)]| {
+            let mut workload = workload("headers").expect("the catalogue has it").clone();
+            workload.request_headers.extend(headers.iter().map(|(name, value)| (name.to_string(), value.to_string())));
+            workload
+        };
+        for host in hosts(&plugin) {
+            for other in [&[][..], &[("x-tollgate-fai", "1")]] {
+                verify(host, &plugin, &asked(other)).unwrap_or_else(|failure| panic!("{}: {failure:?}", host.name()));
+            }
+            let failure = verify(host, &plugin, &asked(&[(FAIL_HEADER, "")])).expect_err(host.name());
+            assert_eq!((failure.class, failure.stage.as_str()), (FailureClass::Plugin, "request"), "{failure:?}");
         }
     }
 }
