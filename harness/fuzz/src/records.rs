@@ -101,6 +101,7 @@ fn entries() -> Vec<Entry> {
         },
         cells: Vec::new(),
         loads: Vec::new(),
+        scenarios: Vec::new(),
     };
     let mut entries = vec![Entry::Begin(Box::new(begin))];
     for (mode, host) in [(Mode::InProcess, "wasmtime"), (Mode::Live, "envoy")] {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cell, CellId, Counters, Environment, Failure, Load, Record, RecordError, Series, Soak};
+use crate::{Cell, CellId, Counters, Environment, Failure, Load, Record, RecordError, Scenario, Series, Soak};
 
 /// One line of a journal. A record is what its entries add up to, so that a run that is killed loses nothing finished.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub enum Entry {
     },
     /// What one rate of requests did to a gateway.
     Load(Box<Load>),
+    /// What happened to requests while something happened to plugins.
+    Scenario(Box<Scenario>),
     /// How a cell was shown to do its work.
     Proof {
         /// The cell.
@@ -177,6 +179,7 @@ fn apply(record: &mut Record, entry: Entry) {
             }
         }
         Entry::Load(load) => record.loads.push(*load),
+        Entry::Scenario(scenario) => record.scenarios.push(*scenario),
         Entry::Proof { cell, proof } => {
             if let Some(index) = cell_of(record, &cell) {
                 record.cells[index].proof = Some(proof);

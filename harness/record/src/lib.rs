@@ -18,6 +18,7 @@ mod load;
 mod memory;
 mod plan;
 mod record;
+mod scenario;
 mod series;
 
 pub use cell::{Artifact, Cell, CellId, Control, Mode, Phase, PluginKind, Variant};
@@ -33,4 +34,8 @@ pub use load::{ArmLoad, Arrivals, Capacity, Faults, Load, Traffic, Window};
 pub use memory::{Memory, MemorySample, MemorySampler, Soak};
 pub use plan::{Plan, TimeBudget};
 pub use record::{Record, SCHEMA};
+pub use scenario::{
+    Around, Failing, FailingArm, FailingEvent, FailingKind, Outcomes, ProcessSample, Reload, Scenario, Story, Swap,
+    SwapKind, SwapOutcome,
+};
 pub use series::Series;

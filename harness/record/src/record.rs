@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Cell, CellId, Environment, Load, Plan};
+use crate::{Cell, CellId, Environment, Load, Plan, Scenario};
 
 /// Name and version of the format. A reader refuses any other.
 pub const SCHEMA: &str = "tollgate/record/1";
@@ -30,6 +30,9 @@ pub struct Record {
     /// Loads that gateways were put under, in the order in which they were; empty when none was asked for.
     #[serde(default)]
     pub loads: Vec<Load>,
+    /// Gateways under load while something happened to their plugins; empty when that was not asked for.
+    #[serde(default)]
+    pub scenarios: Vec<Scenario>,
 }
 
 impl Record {

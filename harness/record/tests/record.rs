@@ -6,9 +6,10 @@ use std::fs;
 
 use proptest::prelude::*;
 use tollgate_record::{
-    ArmLoad, Arrivals, Capacity, Cell, CellId, Control, Counters, Entry, Environment, Failure, Faults, Histogram,
-    Journal, Load, Memory, MemorySample, Mode, Phase, Placement, Plan, PluginKind, Record, RecordError, SCHEMA, Series,
-    Soak, Spread, TimeBudget, Traffic, Variant, Window,
+    ArmLoad, Around, Arrivals, Capacity, Cell, CellId, Control, Counters, Entry, Environment, Failing, FailingArm,
+    FailingEvent, FailingKind, Failure, Faults, Histogram, Journal, Load, Memory, MemorySample, Mode, Outcomes, Phase,
+    Placement, Plan, PluginKind, ProcessSample, Record, RecordError, Reload, SCHEMA, Scenario, Series, Soak, Spread,
+    Story, Swap, SwapKind, SwapOutcome, TimeBudget, Traffic, Variant, Window,
 };
 
 fn id(plugin: &str) -> CellId {
@@ -61,6 +62,7 @@ fn begin() -> Record {
         },
         cells: Vec::new(),
         loads: Vec::new(),
+        scenarios: Vec::new(),
     }
 }
 
@@ -85,6 +87,68 @@ fn load() -> Load {
     }
 }
 
+fn scenarios() -> [Scenario; 2] {
+    let mut near_ns = Histogram::new();
+    near_ns.record(1_234);
+    let swap = |outcome| Swap {
+        at_ns: 5,
+        kind: SwapKind::Configuration,
+        plugin: "go-raw".into(),
+        sha256: "00".into(),
+        config: "21".into(),
+        outcome,
+        complaint: Some("a reason".into()),
+        requests: 9,
+        faults: 1,
+        near_ns: near_ns.clone(),
+    };
+    let outcomes = [
+        SwapOutcome::Seen { first_new_ns: 1, last_old_ns: None, proof: "the answers".into() },
+        SwapOutcome::Counted { after_ns: 2, proof: "a counter".into() },
+        SwapOutcome::Rejected { after_ns: 3 },
+        SwapOutcome::Broken { after_ns: 4 },
+        SwapOutcome::Lost { after_ns: u64::MAX },
+    ];
+    let reload = Reload {
+        swaps_planned: 6,
+        swaps: outcomes.map(swap).into(),
+        traffic: Traffic::default(),
+        window_ms: 20,
+        apart_ns: Histogram::new(),
+        bin_ms: 25,
+        around: vec![Around { kind: SwapKind::Plugin, first_bin: -1, bins: vec![near_ns.clone(), Histogram::new()] }],
+    };
+    let event = FailingEvent {
+        kind: FailingKind::FailureAgain,
+        at_ns: 7,
+        answer: Some("503".into()),
+        recovered_ns: None,
+        outcomes: Outcomes { served: 1, bypassed: 2, errors: 3, lost: 4 },
+    };
+    let arm = FailingArm {
+        policy: "FAIL_OPEN".into(),
+        plugin: None,
+        traffic: Traffic::default(),
+        windows: vec![Outcomes::default(), event.outcomes],
+        events: vec![event],
+    };
+    let of = |story, process, error| Scenario {
+        gateway: "envoy".into(),
+        gateway_version: "1".into(),
+        rate_per_s: 0.1 + 0.2,
+        connections: 4,
+        story,
+        process,
+        error,
+    };
+    let sample = ProcessSample { at_ns: -1, resident_bytes: Some(1), vms_active: None, vms_created: Some(u64::MAX) };
+    let failing = Failing { arms: vec![arm], window_ms: 100 };
+    [
+        of(Story::Reload(reload), vec![sample], None),
+        of(Story::Failure(failing), Vec::new(), Some(Failure::environment("measure", "it died; run again"))),
+    ]
+}
+
 fn entries() -> Vec<Entry> {
     let counters = Counters {
         host_calls: BTreeMap::from([("proxy_log".into(), 2)]),
@@ -104,6 +168,7 @@ fn entries() -> Vec<Entry> {
     let soak = Soak { duration_ms: 500, requests: 5, samples, limit_bytes: Some(9), error };
     entries.push(Entry::Soak { cell: id("go-raw"), soak });
     entries.push(Entry::Load(Box::new(load())));
+    entries.extend(scenarios().map(|scenario| Entry::Scenario(Box::new(scenario))));
     entries.push(Entry::Proof { cell: id("go-raw"), proof: "trace".into() });
     entries.push(Entry::Failure { cell: id("A"), failure: Failure::environment("start", "first") });
     entries.push(Entry::Failure { cell: id("A"), failure: Failure::plugin("verify", "second") });
@@ -123,6 +188,7 @@ fn a_record_comes_back_as_it_was_written() {
     assert_eq!(record.cell(&id("go-raw")).unwrap().series.len(), 3);
     assert_eq!(record.cell(&id("A")).unwrap().error.as_ref().unwrap().message, "first", "the first failure is kept");
     assert_eq!(record.environment.steal_share, Some(0.25));
+    assert_eq!(record.scenarios, scenarios());
     assert_eq!(record.cell(&id("go-raw")).unwrap().soak.as_ref().unwrap().requests, 5);
     assert_eq!(record.loads[0], load());
     assert_eq!((record.loads[0].arms[0].traffic.faults.total(), record.loads.len()), (2, 1));
