@@ -23,6 +23,10 @@ pub trait Gateway: Sync {
     fn version(&self, options: &Options) -> Result<String, GatewayError>;
     /// Whether plugins of a kind can run in it.
     fn runs(&self, kind: PluginKind) -> bool;
+    /// Whether its plugins can be exchanged and made to fail while it runs ([`crate::scenario`]).
+    fn runs_scenarios(&self) -> bool {
+        false
+    }
     /// What it would refuse a plugin for, as far as that can be told without running it; empty when nothing speaks
     /// against it. `found` is what [`tollgate_hosts::inspect`] says of the plugin.
     fn objections(&self, plugin: &Plugin, found: &Inspection) -> Vec<String> {

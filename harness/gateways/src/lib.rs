@@ -25,6 +25,7 @@ mod own_rounds;
 mod placement;
 mod probe;
 mod program;
+pub mod scenario;
 mod scripted;
 mod tail;
 mod tls;

@@ -12,11 +12,11 @@ use crate::memory_file::MemoryFile;
 use crate::{ARM_HEADER, Arm, BODY, CANARY_HEADER, GatewayError, LEFT_HEADER, Options, ROUND_HEADER, arm_label};
 
 /// The pieces of a configuration, valid JSON with placeholders.
-const TEMPLATE: &str = include_str!("../../../../fixtures/gateways/envoy.json");
+pub(super) const TEMPLATE: &str = include_str!("../../../../fixtures/gateways/envoy.json");
 
 /// Where the connection manager is in a listener, and the route in that.
-const MANAGER: &str = "/filter_chains/0/filters/0/typed_config";
-const ROUTE: &str = "/route_config/virtual_hosts/0/routes/0";
+pub(super) const MANAGER: &str = "/filter_chains/0/filters/0/typed_config";
+pub(super) const ROUTE: &str = "/route_config/virtual_hosts/0/routes/0";
 
 /// Everything that a child reads and writes, in memory.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) struct Config {
     pub(super) times: MemoryFile,
     /// What the external plugin is asked through; none when there is none.
     pub(super) door: Option<Door>,
-    artifacts: Vec<MemoryFile>,
+    pub(super) artifacts: Vec<MemoryFile>,
 }
 
 impl Config {
@@ -93,7 +93,7 @@ pub(super) fn arm_name(index: usize) -> String {
     format!("arm_{index}")
 }
 
-fn listener(template: &Value, arm: &Arm, index: usize, port: u16, plugin: Option<Value>) -> Value {
+pub(super) fn listener(template: &Value, arm: &Arm, index: usize, port: u16, plugin: Option<Value>) -> Value {
     let mut listener = template["listener"].clone();
     listener["name"] = json!(arm_name(index));
     listener["address"]["socket_address"]["port_value"] = json!(port);
@@ -125,7 +125,7 @@ fn log_times(listener: &mut Value, index: usize, path: &str) {
     log["typed_config"]["log_format"]["text_format_source"]["inline_string"] = json!(own_time::format(index));
 }
 
-fn lua(template: &Value, arm: &Arm, index: usize) -> Value {
+pub(super) fn lua(template: &Value, arm: &Arm, index: usize) -> Value {
     let mut filter = template["lua"].clone();
     let source = arm.plugin.as_ref().map(|plugin| plugin.lua_source(&arm.workload.config()));
     filter["typed_config"]["stat_prefix"] = json!(arm_name(index));
@@ -133,7 +133,7 @@ fn lua(template: &Value, arm: &Arm, index: usize) -> Value {
     filter
 }
 
-fn proxy_wasm(template: &Value, arm: &Arm, index: usize, artifact: &str) -> Value {
+pub(super) fn proxy_wasm(template: &Value, arm: &Arm, index: usize, artifact: &str) -> Value {
     let mut filter = template["proxy_wasm"].clone();
     let config = &mut filter["typed_config"]["config"];
     config["name"] = json!(arm_name(index));
@@ -195,11 +195,11 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// The part of the template at a path that it is known to have.
-fn at<'v>(value: &'v mut Value, path: &str) -> &'v mut Value {
+pub(super) fn at<'v>(value: &'v mut Value, path: &str) -> &'v mut Value {
     value.pointer_mut(path).expect("the template is embedded, and tested")
 }
 
-fn keep_copy(folder: &Path, bootstrap: &Value) -> Result<(), GatewayError> {
+pub(super) fn keep_copy(folder: &Path, bootstrap: &Value) -> Result<(), GatewayError> {
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(folder.join("envoy.json"), format!("{bootstrap:#}\n")))
         .map_err(GatewayError::system("write envoy.json into the work folder"))

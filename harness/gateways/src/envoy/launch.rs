@@ -54,7 +54,15 @@ pub(super) fn launch(
     loaded: &[usize],
     options: &Options,
 ) -> Result<Launched, LaunchError> {
-    let mut config = Config::new(arms, loaded, options)?;
+    let launched = launch_with(binary, Config::new(arms, loaded, options)?, options)?;
+    if let Some(missing) = loaded.iter().map(|&arm| arm_name(arm)).find(|name| !launched.addresses.contains_key(name)) {
+        return Err(failed(format!("/listeners does not tell where {missing} listens")).into());
+    }
+    Ok(launched)
+}
+
+/// The same with a configuration that is there.
+pub(super) fn launch_with(binary: &Path, mut config: Config, options: &Options) -> Result<Launched, LaunchError> {
     let external = config.door.take().map(|door| door.serve(options)).transpose();
     let external = external.map_err(GatewayError::system("start the external plugin's process"))?;
     let mut command = command(binary, &config);
@@ -83,9 +91,6 @@ pub(super) fn launch(
     }
     let admin = admin.expect("the loop ends only when it is ready");
     let addresses = admin.listeners()?;
-    if let Some(missing) = loaded.iter().map(|&arm| arm_name(arm)).find(|name| !addresses.contains_key(name)) {
-        return Err(failed(format!("/listeners does not tell where {missing} listens")).into());
-    }
     let probe_core = options.probe_core.or(options.gateway_core);
     Ok(Launched { child, external, admin, addresses, probe_core, times: config.times })
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod config;
+mod discovery;
 mod external;
 mod find;
 mod launch;
@@ -15,6 +16,7 @@ use tollgate_fixtures::Plugin;
 use tollgate_hosts::Inspection;
 use tollgate_record::PluginKind;
 
+pub(crate) use discovery::{FailurePolicy, Slot, SwappingEnvoy, Taken};
 pub use external::serve_external;
 pub use find::find_envoy;
 
@@ -41,6 +43,10 @@ impl Gateway for Envoy {
         match kind {
             PluginKind::Native | PluginKind::Lua | PluginKind::ProxyWasm | PluginKind::External => true,
         }
+    }
+
+    fn runs_scenarios(&self) -> bool {
+        true
     }
 
     fn objections(&self, plugin: &Plugin, found: &Inspection) -> Vec<String> {
