@@ -8,6 +8,7 @@ use crate::failures::failures;
 use crate::language;
 use crate::number::{decimals, duration, percent, signed_us, significant, us};
 use crate::place::{Place, Row, places};
+use crate::scenario_table;
 use crate::summary::{Summary, SummaryCell};
 
 /// What a run says, in plain sentences; names in it are already made visible, not yet escaped.
@@ -35,10 +36,18 @@ pub fn headline(summary: &Summary) -> Headline {
     let places = places(summary);
     let words = |place: &Place<'_>| PlaceWords { place: where_it_was(place), sentences: sentences(place) };
     Headline {
-        title: places.last().map_or_else(|| "This record holds no measured request".to_owned(), title),
+        title: places
+            .last()
+            .map(title)
+            .or_else(|| scenario_table::headline(&summary.scenarios))
+            .unwrap_or_else(nothing),
         places: places.iter().rev().map(words).collect(),
         caveats: caveats(summary, &places),
     }
+}
+
+fn nothing() -> String {
+    "This record holds no measured request".to_owned()
 }
 
 fn title(place: &Place<'_>) -> String {
@@ -235,7 +244,9 @@ fn caveats(summary: &Summary, places: &[Place<'_>]) -> Vec<String> {
         ));
     }
     caveats.extend(facts::unproved(summary).map(str::to_owned));
-    if run.placement.values().any(|placement| matches!(placement, Placement::Unpinned)) {
+    // Scenarios have no differences.
+    let is_unpinned = |placement: &Placement| matches!(placement, Placement::Unpinned);
+    if !summary.cells.is_empty() && run.placement.values().any(is_unpinned) {
         caveats.push("Cores were left to the scheduler: differences carry more noise than pinned ones.".to_owned());
     }
     caveats

@@ -11,6 +11,8 @@ use crate::load::{LoadFigures, arms_of, by_gateway};
 use crate::load_table;
 use crate::number::{bytes, decimals, duration, significant, us};
 use crate::place::{Row, places};
+use crate::scenario::ScenarioFigures;
+use crate::scenario_table;
 use crate::summary::Summary;
 use crate::table::sdk_line;
 use crate::text;
@@ -50,6 +52,7 @@ pub fn markdown(summary: &Summary) -> String {
     out.push_str(&costs(&summary.cost_lines));
     out.push_str(&lives(&summary.lifecycle));
     out.push_str(&loads(&summary.loads));
+    out.push_str(&scenarios(&summary.scenarios));
     let failures = failures(summary);
     if !failures.is_empty() {
         out.push_str("\n### Failed\n\n");
@@ -59,14 +62,36 @@ pub fn markdown(summary: &Summary) -> String {
         let reason = escape(&text::name(reason, 600));
         out.push_str(&format!("- {plugin} on {host} ({}): {reason}\n", escape(&lost.join(", "))));
     }
-    out.push_str(
-        "\nAdded: above control A (no plugin), paired by round, median over starts. A': no plugin again, the noise.\n",
-    );
+    if !summary.cells.is_empty() {
+        let added =
+            "Added: above control A (no plugin), paired by round, median over starts. A': no plugin again, the noise.";
+        out.push_str(&format!("\n{added}\n"));
+    }
     if summary.cells.iter().any(|cell| cell.gateway_added_ns.is_some()) {
         out.push_str("\nOwn clock: added by the gateway's own clock, in other rounds of the same starts.\n");
     }
     out.push_str(&format!("\n{} {}\n", escape(&facts::whereabouts(summary)), escape(&facts::how(summary))));
     out.push_str(&repeat(&summary.environment.command_line));
+    out
+}
+
+/// What requests went through while something happened to plugins.
+fn scenarios(scenarios: &[ScenarioFigures]) -> String {
+    let mut out = String::new();
+    for sheet in scenario_table::sheets(scenarios) {
+        let row = |fields: Vec<String>| format!("| {} |\n", fields.join(" | "));
+        out.push_str(&format!("\n### {}\n\n", escape(&sheet.title)));
+        out.push_str(&row(sheet.columns.iter().map(|(title, _)| title.trim().to_owned()).collect()));
+        let rule = |(_, is_text): &(&str, bool)| if *is_text { "---" } else { "--:" };
+        out.push_str(&format!("|{}|\n", sheet.columns.iter().map(rule).collect::<Vec<_>>().join("|")));
+        for fields in sheet.rows {
+            out.push_str(&row(fields.iter().map(|field| escape(field)).collect()));
+        }
+        for sentence in sheet.sentences.iter().chain(&sheet.warnings).filter(|sentence| !sentence.is_empty()) {
+            out.push_str(&format!("\n- {}", escape(sentence)));
+        }
+        out.push_str(&format!("\n\n{}\n", sheet.legend));
+    }
     out
 }
 

@@ -14,6 +14,7 @@ use crate::estimate::{self, Estimate};
 use crate::instruments;
 use crate::lifecycle::{Lifecycle, lifecycles};
 use crate::load::{LoadFigures, loads};
+use crate::scenario::{ScenarioFigures, scenarios};
 
 /// Name and version of the summary's JSON.
 pub const SUMMARY_SCHEMA: &str = "tollgate/summary/1";
@@ -35,6 +36,8 @@ pub struct Summary {
     pub cost_lines: Vec<CostLine>,
     /// One per gateway and rate; empty when no gateway was put under load.
     pub loads: Vec<LoadFigures>,
+    /// One per scenario; empty when there was none.
+    pub scenarios: Vec<ScenarioFigures>,
 }
 
 /// The machine and programs of a run, and what it set out to do.
@@ -171,6 +174,7 @@ pub fn summarize(record: &Record) -> Summary {
         lifecycle: lifecycles(record, &cells),
         cost_lines: cost_lines(plan, &cells),
         loads: loads(record),
+        scenarios: scenarios(record),
         cells,
     }
 }

@@ -10,6 +10,7 @@ use crate::life_table;
 use crate::load_table;
 use crate::number::{decimals, duration, significant, us};
 use crate::place::{Place, Row, places};
+use crate::scenario_table;
 use crate::summary::Summary;
 use crate::text;
 
@@ -50,7 +51,9 @@ pub fn table(summary: &Summary, options: TableOptions) -> String {
     let lives = &summary.lifecycle;
     let costs = cost_table::costs(&summary.cost_lines, options.width);
     let parts = [costs, life_table::lives(lives, options.width), life_table::soaks(lives, options.width)];
-    for part in parts.into_iter().flatten().chain(load_table::loads(&summary.loads, options.width)) {
+    let loads = load_table::loads(&summary.loads, options.width);
+    let scenarios = scenario_table::parts(&summary.scenarios, options.width);
+    for part in parts.into_iter().flatten().chain(loads).chain(scenarios) {
         lines.push(paint.bold(&text::elide(&part.title, options.width as usize)));
         lines.extend(paint.grid(part.lines, false));
         lines.extend(part.warnings.iter().map(|line| paint.red(line)));
@@ -236,19 +239,21 @@ fn failure(FailureGroup { first, reason, lost }: &FailureGroup<'_>, width: u16) 
 
 fn legend(summary: &Summary) -> Vec<String> {
     let run = &summary.environment;
-    let mut lines = vec![
+    let added = vec![
         "added: what the plugin costs a request above control A (no plugin), paired by round, median over starts. \
          A': no plugin again, so its row is the noise. noop: added by a plugin that does nothing. p50, p99: whole \
          requests timed one by one, in µs."
             .to_owned(),
     ];
+    // A record of scenarios alone has no cells.
+    let mut lines = if summary.cells.is_empty() { Vec::new() } else { added };
     if summary.cells.iter().any(|cell| cell.gateway_added_ns.is_some()) {
         lines.push("own clock: added by the gateway's own clock, in other rounds of the same starts.".to_owned());
     }
     lines.push(facts::how(summary));
     let busy = facts::busy(summary);
     lines.extend(headline(summary).caveats.into_iter().filter(|caveat| Some(caveat) != busy.as_ref()));
-    if let Some(clock) = run.machine.clock_ns {
+    if let Some(clock) = run.machine.clock_ns.filter(|_| !summary.cells.is_empty()) {
         lines.push(format!("Reading the clock takes {} and is part of p50 and p99.", duration(clock)));
     }
     lines

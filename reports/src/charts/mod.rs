@@ -7,16 +7,20 @@ mod article;
 mod bars;
 mod canvas;
 mod cost;
+mod failing;
 mod load;
 mod percentiles;
+mod reload;
 mod scale;
 
 pub use article::article;
 pub use bars::bars;
 pub(crate) use bars::shows_noise;
 pub use cost::cost;
+pub use failing::failing;
 pub(crate) use load::load;
 pub use percentiles::percentiles;
+pub use reload::{around, reload};
 
 /// Width of every chart in its own pixels. A page shows it at 360 to 544 pixels, so that one drawing does for a phone
 /// and for a desk.

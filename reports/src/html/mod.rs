@@ -11,6 +11,7 @@ mod load;
 mod method;
 mod parts;
 mod percentiles;
+mod scenario;
 mod work;
 
 use tollgate_record::Record;
@@ -104,6 +105,7 @@ impl<'a> View<'a> {
             self.section("cost", "Cost against work", &cost::body(self)),
             self.section("lifecycle", "Life and memory", &lifecycle::body(self)),
             self.section("load", "Under load", &load::body(self)),
+            self.section("scenarios", "Plugins exchanged and failing", &scenario::body(self)),
             self.section("work", "Work per request", &work::body(self)),
             self.section("failures", "Failures", &method::failures(self)),
             self.section("method", "Method and environment", &method::body(self)),
@@ -133,6 +135,7 @@ fn contents(views: &[View<'_>], body: &str) -> String {
                 ("cost", "Cost"),
                 ("lifecycle", "Life"),
                 ("load", "Load"),
+                ("scenarios", "Scenarios"),
                 ("work", "Work"),
                 ("failures", "Failures"),
                 ("method", "Method"),

@@ -4,6 +4,7 @@ mod cost;
 mod html;
 mod lives;
 mod load;
+mod scenario;
 mod soak;
 mod synthetic;
 mod text;

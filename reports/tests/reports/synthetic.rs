@@ -81,6 +81,7 @@ pub(crate) fn record(make: &Make) -> Record {
         plan: plan(make.starts),
         cells: builder.cells,
         loads,
+        scenarios: Vec::new(),
     }
 }
 

@@ -25,7 +25,8 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 fn the_json_has_the_shape_of_the_design() {
     let summary = usual();
     let object: Value = serde_json::from_str(&json(&summary)).expect("it is JSON");
-    assert_eq!(keys(&object), BTreeSet::from(["schema", "environment", "cells", "lifecycle", "cost_lines", "loads"]));
+    let parts = ["schema", "environment", "cells", "lifecycle", "cost_lines", "loads", "scenarios"];
+    assert_eq!(keys(&object), BTreeSet::from(parts));
     assert_eq!(object["schema"], "tollgate/summary/1");
     for known in ["seed", "command_line", "cpu_model", "cores", "kernel", "versions", "placement"] {
         assert!(object["environment"].get(known).is_some(), "the environment has {known}");
