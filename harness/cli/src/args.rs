@@ -24,6 +24,9 @@ pub(crate) enum Verb {
     Verify(VerifyArgs),
     /// Plugins, hosts, gateways and workloads; what is missing here and how to get it
     List,
+    /// What happens to requests while plugins are exchanged, or fail, on a gateway under load
+    #[command(after_help = SCENARIO_EXAMPLES)]
+    Scenario(ScenarioArgs),
     /// Install a gateway into your cache folder
     Install(InstallArgs),
     /// Figures of a record, without measuring
@@ -48,6 +51,11 @@ const RUN_EXAMPLES: &str = "Examples:
   tollgate run --plugin lua --plugin rust-sdk --only in-process
   tollgate run --gateway envoy --load 10s          and latency at 25, 50 and 75 % of what it can do
   tollgate run --plugin ./mine.wasm --only in-process --soak 60s";
+
+const SCENARIO_EXAMPLES: &str = "Examples:
+  tollgate scenario reload                         20 swaps among the Wasm plugins at 2,000 requests/s on Envoy
+  tollgate scenario reload --swaps 100 --rate 2000 --time 510s
+  tollgate scenario failure                        plugins that trap, under each of Envoy's failure policies";
 
 /// What to run: shared by `run` and `verify`.
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -212,6 +220,76 @@ fn duration(text: &str) -> Result<Duration, String> {
         Some(ms @ 1..=86_400_000) => Ok(Duration::from_millis(ms)),
         _ => Err("give a whole number with its unit, up to a day: `500ms`, `60s`, `5m`, `1h`".to_owned()),
     }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ScenarioArgs {
+    #[command(subcommand)]
+    pub(crate) scenario: ScenarioName,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScenarioName {
+    /// Exchange a plugin and its configuration again and again: requests lost, latency around each swap, memory
+    Reload(ReloadArgs),
+    /// Make plugins fail, once and again, under each failure policy: what clients saw, how long until recovery
+    Failure(FailureArgs),
+}
+
+/// What every scenario takes.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ScenarioOptions {
+    /// The gateway
+    #[arg(long, value_name = "NAME", default_value = "envoy")]
+    pub(crate) gateway: String,
+    /// Requests a second, all arms together
+    #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(1..=1_000_000), default_value = "2000")]
+    pub(crate) rate: u32,
+    /// Connections to each arm
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_024), default_value = "8")]
+    pub(crate) connections: u32,
+    /// Envoy's binary (default: $TOLLGATE_ENVOY, PATH, then the cache folder)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) envoy: Option<PathBuf>,
+    /// First port of the gateway's listeners, one per arm (default: any free ones)
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) base_port: Option<u16>,
+    /// Seed of the order of plugins and of the load (default: from the clock; it is in the record)
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Folder for record.json, report.html and the journal
+    #[arg(long, value_name = "DIR", default_value = "tollgate-out")]
+    pub(crate) out: PathBuf,
+    /// No progress on stderr
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// What is printed on stdout
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReloadArgs {
+    /// A plugin's name, or the path of a .wasm or .lua that takes the workload's configuration (default: all for Wasm)
+    #[arg(long = "plugin", value_name = "NAME|PATH")]
+    pub(crate) plugins: Vec<String>,
+    /// How many times something is exchanged: another plugin, then another configuration, in turn
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000), default_value = "20")]
+    pub(crate) swaps: u32,
+    /// How long, at least (default: 2 seconds for each swap)
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) time: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) options: ScenarioOptions,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FailureArgs {
+    /// How long; plugins fail after a fifth of it, and get another configuration at seven tenths
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
+    pub(crate) time: Duration,
+    #[command(flatten)]
+    pub(crate) options: ScenarioOptions,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -48,6 +48,7 @@ fn run(args: Args) -> anyhow::Result<Status> {
         Some(Verb::Run(options)) => verbs::run::run(&options),
         Some(Verb::Verify(options)) => verbs::verify::run(&options),
         Some(Verb::List) => verbs::list::run(),
+        Some(Verb::Scenario(options)) => verbs::scenario::run(&options),
         Some(Verb::Install(options)) => verbs::install::run(&options),
         Some(Verb::Summary(options)) => verbs::summary::run(&options),
         Some(Verb::Report(options)) => verbs::report::run(&options),

@@ -62,6 +62,7 @@ pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule
         },
         cells: Vec::new(),
         loads: Vec::new(),
+        scenarios: Vec::new(),
     }
 }
 
@@ -82,7 +83,7 @@ fn timed_with_limits(selection: &Selection) -> bool {
 
 /// The command that repeats the run: what was typed, and the seed where it was drawn. The program's own path is of
 /// this machine only and says nothing.
-fn command_line(seed: u64) -> Vec<String> {
+pub(crate) fn command_line(seed: u64) -> Vec<String> {
     let mut words: Vec<String> = vec!["tollgate".to_owned()];
     words.extend(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()));
     if !words.iter().any(|word| word == "--seed" || word.starts_with("--seed=")) {

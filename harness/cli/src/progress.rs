@@ -36,6 +36,11 @@ impl Progress {
         self.bar.set_message(format!("{}: {cell}{figure}", self.stage));
     }
 
+    /// Says what is going on, by itself.
+    pub(crate) fn say(&self, doing: &str) {
+        self.bar.set_message(doing.to_owned());
+    }
+
     /// Moves the bar to a share of the plan.
     pub(crate) fn set_done(&self, done: Duration) {
         self.bar.set_position(done.as_millis() as u64);

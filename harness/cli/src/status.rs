@@ -64,6 +64,9 @@ pub(crate) fn of_record(record: &Record) -> Status {
     if record.interrupted {
         return Status::Interrupted;
     }
+    if record.scenarios.iter().any(|scenario| scenario.error.is_some()) {
+        return Status::Environment;
+    }
     let soaks = || record.cells.iter().filter_map(|cell| cell.soak.as_ref());
     let failures: Vec<&Failure> = record
         .cells

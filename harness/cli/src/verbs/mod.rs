@@ -6,6 +6,7 @@ pub(crate) mod install;
 pub(crate) mod list;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod scenario;
 pub(crate) mod summary;
 pub(crate) mod verify;
 pub(crate) mod worker;

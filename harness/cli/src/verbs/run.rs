@@ -72,14 +72,15 @@ fn unasked(time: Time) -> Unasked {
     }
 }
 
-fn write(out: &Path, record: &Record) -> anyhow::Result<()> {
+/// Writes the record and its report.
+pub(super) fn write(out: &Path, record: &Record) -> anyhow::Result<()> {
     record.write(&out.join("record.json"))?;
     write_atomically(&out.join("report.html"), tollgate_reports::html(std::slice::from_ref(record)).as_bytes())?;
     Ok(())
 }
 
 /// Removes a file; that it is gone already is fine.
-fn remove(path: &Path) -> anyhow::Result<()> {
+pub(super) fn remove(path: &Path) -> anyhow::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))
@@ -112,7 +113,7 @@ fn say_where(out: &Path, took: Duration, record: &Record) {
 }
 
 /// A seed from the clock; it is in the record, so that the order can be had again.
-fn clock_seed() -> u64 {
+pub(super) fn clock_seed() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     since.as_nanos() as u64
 }
