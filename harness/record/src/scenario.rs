@@ -23,6 +23,10 @@ pub struct Scenario {
 }
 
 /// What happens in a scenario.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a record holds a few of them, and a box would be in the way of every reader"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Story {
