@@ -142,6 +142,10 @@ fn bad_plugins_become_failures_and_the_others_are_measured() {
                 (Expectation::Runs, Err(failure)) if crashes(gateway, &bad.plugin.name) => {
                     assert!(failure.message.contains("crashes envoy (signal 11)"), "{id}: {}", failure.message);
                 }
+                // A fast machine gets to the end of its memory within the time.
+                (Expectation::Runs, Err(failure)) if bad.plugin.name == "leaks-a-mebibyte" => {
+                    assert!(failure.message.contains("unreachable"), "{id}: {}", failure.message);
+                }
                 (expectation, outcome) => panic!("{id}: expected {expectation:?}, got {outcome:?}"),
             }
         }
