@@ -258,7 +258,7 @@ pub(crate) struct ScenarioOptions {
     #[arg(long)]
     pub(crate) seed: Option<u64>,
     /// Folder for record.json, report.html and the journal
-    #[arg(long, value_name = "DIR", default_value = "tollgate-out")]
+    #[arg(long, value_name = "DIR", default_value = "tollgate-scenario")]
     pub(crate) out: PathBuf,
     /// No progress on stderr
     #[arg(long, short)]
