@@ -1,6 +1,6 @@
 //! Hot reload: the slowest requests over time with a mark for each swap, and latency around the moment of the swap.
 
-use tollgate_record::{Around, Histogram, Reload, SwapKind, SwapOutcome};
+use tollgate_record::{Around, Histogram, Reload, SwapKind, SwapOutcome, Window};
 
 use super::bars::trimmed;
 use super::canvas::{About, Anchor, Canvas, INK, MUTED, Mark, RULE, draw};
@@ -8,7 +8,8 @@ use super::scale::Scale;
 use super::{FONT, WIDTH};
 
 const LEFT: i32 = 52;
-const RIGHT: i32 = WIDTH - 14;
+/// Room for half of the last number below the axis.
+const RIGHT: i32 = WIDTH - 24;
 const TOP: i32 = 30;
 const BOTTOM: i32 = 230;
 /// Where the names of the curves stand.
@@ -32,7 +33,7 @@ pub fn reload(reload: &Reload, id: &str) -> Option<String> {
         description: "Latency of the slowest request of each window over time, on a logarithmic axis, with a vertical line \
                       for each swap and a dot for each window in which a request was lost. The swaps are in the table below.",
     };
-    Some(draw((WIDTH as u32, (LEGEND + 12) as u32), &about, |canvas| {
+    Some(draw((WIDTH as u32, (LEGEND + 34) as u32), &about, |canvas| {
         let x = Scale::linear((0.0, seconds(windows.len())), (LEFT, RIGHT));
         let y = Scale::log((low.max(1) as f64 * 0.9, high as f64 * 1.1), (BOTTOM, TOP));
         axes(canvas, (&x, "s"), &y, "slowest request, ms");
@@ -46,12 +47,14 @@ pub fn reload(reload: &Reload, id: &str) -> Option<String> {
                 .tooltip(format!("to {} {}", swap.plugin, swap.config));
             canvas.line(&[(at, TOP), (at, BOTTOM)], 1, mark);
         }
-        let points: Vec<(i32, i32)> = windows
-            .iter()
-            .enumerate()
-            .filter_map(|(index, window)| Some((x.px(seconds(index)), y.px(window.max_latency_ns? as f64))))
-            .collect();
-        canvas.line(&points, 1, curve(INK, "none").with("class", "curve"));
+        // Where no request was answered rightly there is no curve.
+        let at =
+            |(index, window): (usize, &Window)| window.max_latency_ns.map(|ns| (x.px(seconds(index)), y.px(ns as f64)));
+        let points: Vec<Option<(i32, i32)>> = windows.iter().enumerate().map(at).collect();
+        for run in points.split(Option::is_none).filter(|run| !run.is_empty()) {
+            let run: Vec<(i32, i32)> = run.iter().copied().flatten().collect();
+            canvas.line(&run, 1, curve(INK, "none").with("class", "curve"));
+        }
         for (index, window) in windows.iter().enumerate().filter(|(_, window)| window.faults > 0) {
             let mark = Mark::new(TROUBLE)
                 .with("class", "lost")

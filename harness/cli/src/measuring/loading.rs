@@ -10,7 +10,7 @@ use super::Measuring;
 use crate::args::LoadArgs;
 use crate::interrupt;
 use crate::live::SILENCE;
-use crate::select::{Arm, Selection};
+use crate::select::{Arm, OWN_WORKLOAD, Selection};
 use crate::worker::{CAPACITY, Job, LoadSteps, Message, Rates, WARM_UP, WorkerArm, WorkerEnd, run_job};
 
 /// Shares of what a gateway answers at most.
@@ -48,11 +48,18 @@ impl LoadWanted {
     }
 }
 
+/// Whether an arm's workload is one of `--operations`.
+fn is_point(arm: &Arm) -> bool {
+    let name = &arm.id.workload;
+    arm.plugin.is_some() && name != OWN_WORKLOAD && tollgate_fixtures::workload(name).is_none()
+}
+
 impl Measuring<'_> {
     /// Puts each gateway under load; one that fails ends its own and is in the record.
     pub(super) fn load(&mut self, selection: &Selection, wanted: &LoadWanted) -> anyhow::Result<()> {
         for (place, (gateway, arms)) in selection.live.iter().enumerate() {
-            let left: Vec<Arm> = self.alive(arms).cloned().collect();
+            // Other amounts of work are there for the lines of cost.
+            let left: Vec<Arm> = self.alive(arms).filter(|arm| !is_point(arm)).cloned().collect();
             // What failed is in its row; a gateway of which nothing is left has nothing to show.
             if !left.is_empty() && !interrupt::requested() {
                 self.load_gateway(*gateway, &left, wanted, SEED_PLACE + place as u64)?;
