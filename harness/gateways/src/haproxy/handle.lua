@@ -61,15 +61,12 @@ function headers.getNumValues(self, name)
 end
 
 local function each(self)
-  local list, at = {}, 0
+  local list = {}
   for name, get in pairs(PSEUDO) do list[#list + 1] = { name, get(self[2]) } end
   for name, values in pairs(self[1]:req_get_headers()) do
     for index = 0, #values do list[#list + 1] = { name, values[index] } end
   end
-  return function()
-    at = at + 1
-    if list[at] then return list[at][1], list[at][2] end
-  end
+  return shim.iterate(list)
 end
 
 local headers_class = shim.class(headers, each)

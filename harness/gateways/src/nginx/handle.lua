@@ -29,15 +29,12 @@ local function values_of(found)
 end
 
 local function each(fields, pseudo)
-  local list, at = {}, 0
+  local list = {}
   for _, name in pairs(pseudo) do list[#list + 1] = { name, var[PSEUDO[name]] } end
   for name, values in pairs(fields) do
     for _, value in pairs(values_of(values)) do list[#list + 1] = { name, value } end
   end
-  return function()
-    at = at + 1
-    if list[at] then return list[at][1], list[at][2] end
-  end
+  return shim.iterate(list)
 end
 
 local function set_pseudo(name, value)

@@ -7,7 +7,9 @@ use tollgate_fixtures::{FAIL_HEADER, Plugin, failing_on_demand};
 use tollgate_record::{Control, Failing, FailingArm, FailingKind, PluginKind, Scenario, Story};
 
 use super::timeline::{Done, Shown, events, ns_between, windows};
-use super::{End, GATEWAY, LOOK, Loaded, ScenarioLoad, Shared, Teller, Watcher, arm, headers, under_load, version};
+use super::{
+    End, GATEWAY, LOOK, Loaded, ScenarioLoad, Shared, Teller, Watcher, arm, failure_of, headers, under_load, version,
+};
 use crate::envoy::{FailurePolicy, Slot, SwappingEnvoy};
 use crate::load::{Ended, Target};
 use crate::{Arm, CANARY_HEADER, GatewayError, Options, Probe, ProbeError, arm_label, request_bytes};
@@ -54,10 +56,7 @@ pub fn failure(load: &ScenarioLoad, options: &Options, watcher: Watcher<'_>) -> 
         let mut teller = Teller { begin, doing: "before the failures".to_owned(), watcher };
         act(&mut envoy, &mut cases, load.duration, shared, &mut teller)
     })?;
-    let error = match envoy.check_alive() {
-        Err(error) => Some(error.into_failure()),
-        Ok(()) => end.and_then(End::into_failure),
-    };
+    let error = failure_of(&mut envoy, end);
     Ok(Scenario {
         gateway: GATEWAY.to_owned(),
         gateway_version: version(options),

@@ -22,6 +22,7 @@ use tollgate_record::{Arrivals, CellId, Failure, Mode, Phase, PluginKind, Traffi
 pub use failure::failure;
 pub use reload::reload;
 
+use crate::envoy::SwappingEnvoy;
 use crate::load::{Ended, LoadPlan, Target};
 use crate::{Arm, GatewayError, Options};
 use timeline::{Note, Shown};
@@ -148,6 +149,14 @@ struct Loaded {
     traffic: Vec<Traffic>,
     /// In the order in which requests came to their ends.
     notes: Vec<Note>,
+}
+
+/// Why a scenario ended early, for its record: a gateway that is dead has failed, whatever else was seen.
+fn failure_of(envoy: &mut SwappingEnvoy, end: Option<End>) -> Option<Failure> {
+    match envoy.check_alive() {
+        Err(error) => Some(error.into_failure()),
+        Ok(()) => end.and_then(End::into_failure),
+    }
 }
 
 /// Sends the load until `act` is done, from a thread of its own. `show` says of each request what its answer shows. `act`

@@ -11,7 +11,7 @@ use super::process::{Resident, resident, watch};
 use super::swapper::{ARM, Begun, FAULT, SLOT, Swapper, Verdict, Vms, sample};
 use super::swapping::{MARKS, configuration, operations, steps};
 use super::timeline::{BIN_NS, Seen, Shown, Swapped, ns_between, reloaded};
-use super::{End, GATEWAY, Loaded, ScenarioLoad, Teller, Watcher, arm, headers, under_load, version};
+use super::{GATEWAY, Loaded, ScenarioLoad, Teller, Watcher, arm, failure_of, headers, under_load, version};
 use crate::envoy::{FailurePolicy, Slot, SwappingEnvoy};
 use crate::load::{Ended, Target};
 use crate::{Arm, GatewayError, Options};
@@ -78,10 +78,7 @@ pub fn reload(
     })?;
     memory.extend(resident(process));
     vms.extend(sample(&envoy));
-    let error = match envoy.check_alive() {
-        Err(error) => Some(error.into_failure()),
-        Ok(()) => end.and_then(End::into_failure),
-    };
+    let error = failure_of(&mut envoy, end);
     Ok(Scenario {
         gateway: GATEWAY.to_owned(),
         gateway_version: version(options),

@@ -48,6 +48,15 @@ local function object_pairs(of)
   return pairs(of)
 end
 
+-- What a `for` takes to go through a list of pairs.
+function shim.iterate(list)
+  local at = 0
+  return function()
+    at = at + 1
+    if list[at] then return list[at][1], list[at][2] end
+  end
+end
+
 -- A metatable that scripts can neither see nor change.
 function shim.class(methods, iterate)
   return {
