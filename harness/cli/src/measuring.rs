@@ -68,13 +68,7 @@ impl<'a> Measuring<'a> {
         if let Some(duration) = soak {
             self.soak(selection, duration)?;
         }
-        let mut environment = self.journal.record().environment.clone();
-        environment.steal_share = CpuTicks::now().zip(ticks).and_then(|(now, then)| now.steal_share_since(then));
-        self.journal.append(Entry::End {
-            finished_unix_ms: plan::unix_ms(),
-            interrupted: interrupt::requested(),
-            environment: Box::new(environment),
-        })?;
+        plan::end(&mut self.journal, ticks)?;
         Ok((self.journal.record().clone(), self.progress.finish()))
     }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use tollgate_gateways::decide_placement;
-use tollgate_record::{Placement, Plan, Record, SCHEMA};
+use tollgate_record::{Entry, Journal, Placement, Plan, Record, SCHEMA};
 
 use crate::args::RunArgs;
+use crate::machine::CpuTicks;
 use crate::schedule::Schedule;
 use crate::select::Selection;
-use crate::{live, machine, urls};
+use crate::{interrupt, live, machine, urls};
 
 /// Key of the placement in process; a gateway's is its name.
 pub(crate) const IN_PROCESS: &str = "in_process";
@@ -64,6 +65,15 @@ pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule
         loads: Vec::new(),
         scenarios: Vec::new(),
     }
+}
+
+/// Writes down that the run is over, with what only its end knows; `ticks` are those of its begin.
+pub(crate) fn end(journal: &mut Journal, ticks: Option<CpuTicks>) -> anyhow::Result<()> {
+    let mut environment = journal.record().environment.clone();
+    environment.steal_share = CpuTicks::now().zip(ticks).and_then(|(now, then)| now.steal_share_since(then));
+    let (finished_unix_ms, interrupted) = (unix_ms(), interrupt::requested());
+    journal.append(Entry::End { finished_unix_ms, interrupted, environment: Box::new(environment) })?;
+    Ok(())
 }
 
 /// Milliseconds since 1970.

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use tollgate_fixtures::{Plugin, Workload};
+use tollgate_fixtures::Workload;
 use tollgate_gateways::{HttpVersion, UrlArm, UrlOptions};
 use tollgate_record::{Cell, CellId, Control, Mode, Phase};
 
 use crate::args::{Http, Selectors};
-use crate::select::NO_WORKLOAD;
+use crate::select::{Arm, NO_WORKLOAD, OWN_WORKLOAD};
 use crate::status::usage;
 use crate::worker::WorkerArm;
 
@@ -44,9 +44,9 @@ pub(crate) fn select(selectors: &Selectors, workload: &Workload) -> anyhow::Resu
         arms.push(UrlArm { cell, url: url.to_owned(), workload: workload.clone() });
     }
     // What is wrong with a URL or a header is said before anything is measured.
+    let options = options(selectors)?;
     for arm in &arms {
-        tollgate_gateways::check_url(&arm.url, &arm.workload, &options(selectors)?)
-            .map_err(|error| usage(error.to_string()))?;
+        tollgate_gateways::check_url(&arm.url, &arm.workload, &options).map_err(|error| usage(error.to_string()))?;
     }
     Ok(arms)
 }
@@ -62,7 +62,21 @@ fn arm(named: &str) -> (String, &'static str, &str) {
         Some((name, url)) if !is_url(name) && is_url(url) => (name, url),
         _ => (named, named),
     };
-    (name.to_owned(), crate::select::OWN_WORKLOAD, url)
+    (name.to_owned(), OWN_WORKLOAD, url)
+}
+
+impl From<Http> for HttpVersion {
+    fn from(http: Http) -> Self {
+        match http {
+            Http::Http1 => Self::Http1,
+            Http::Http2 => Self::Http2,
+        }
+    }
+}
+
+/// The arm as others are: without a plugin that we would know.
+fn plain(arm: &UrlArm) -> Arm {
+    Arm { id: arm.cell.clone(), plugin: None, workload: arm.workload.clone() }
 }
 
 /// How they are asked.
@@ -79,29 +93,16 @@ pub(crate) fn options(selectors: &Selectors) -> anyhow::Result<UrlOptions> {
         headers: headers.collect::<anyhow::Result<_>>()?,
         ca: selectors.ca.clone(),
         insecure: selectors.insecure,
-        http: selectors.http.map(|http| match http {
-            Http::Http1 => HttpVersion::Http1,
-            Http::Http2 => HttpVersion::Http2,
-        }),
+        http: selectors.http.map(HttpVersion::from),
     })
 }
 
 /// The arm as a cell of the record, not yet measured. What answers is not known.
 pub(crate) fn cell(arm: &UrlArm) -> Cell {
-    let control = [Control::A, Control::APrime].into_iter().find(|control| control.to_string() == arm.cell.plugin);
-    Cell {
-        id: arm.cell.clone(),
-        language: if control.is_some() { "none" } else { "unknown" }.to_owned(),
-        kind: None,
-        variant: None,
-        control,
-        host_version: arm.url.clone(),
-        artifact: None,
-        series: Vec::new(),
-        counters: None,
-        soak: None,
-        proof: None,
-        error: None,
+    let cell = plain(arm).cell(&arm.url);
+    match [Control::A, Control::APrime].iter().any(|control| control.to_string() == arm.cell.plugin) {
+        true => cell,
+        false => Cell { control: None, language: "unknown".to_owned(), ..cell },
     }
 }
 
@@ -118,25 +119,17 @@ pub(crate) struct UrlJob {
 impl UrlJob {
     pub(crate) fn new(arms: &[UrlArm], selectors: &Selectors) -> anyhow::Result<Self> {
         let UrlOptions { headers, ca, insecure, .. } = options(selectors)?;
-        let plugin: Option<Plugin> = None;
-        let arms = arms.iter().map(|arm| {
-            let plain =
-                crate::select::Arm { id: arm.cell.clone(), plugin: plugin.clone(), workload: arm.workload.clone() };
-            (WorkerArm::from(&plain), arm.url.clone())
-        });
+        let arms = arms.iter().map(|arm| (WorkerArm::from(&plain(arm)), arm.url.clone()));
         Ok(Self { arms: arms.collect(), headers, ca, insecure, http: selectors.http })
     }
 
     /// On the worker's side.
     pub(crate) fn load(self) -> anyhow::Result<(Vec<UrlArm>, UrlOptions)> {
         let arms = self.arms.into_iter().map(|(arm, url)| {
-            let crate::select::Arm { id, workload, .. } = arm.load()?;
+            let Arm { id, workload, .. } = arm.load()?;
             Ok(UrlArm { cell: id, url, workload })
         });
-        let http = self.http.map(|http| match http {
-            Http::Http1 => HttpVersion::Http1,
-            Http::Http2 => HttpVersion::Http2,
-        });
+        let http = self.http.map(HttpVersion::from);
         let options = UrlOptions { headers: self.headers, ca: self.ca, insecure: self.insecure, http };
         Ok((arms.collect::<anyhow::Result<_>>()?, options))
     }

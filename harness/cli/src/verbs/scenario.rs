@@ -16,6 +16,7 @@ use tollgate_reports::summarize;
 use crate::args::{ReloadArgs, ScenarioArgs, ScenarioName, ScenarioOptions};
 use crate::machine::{self, CpuTicks};
 use crate::progress::Progress;
+use crate::select::is_path;
 use crate::status::{self, Status, usage};
 use crate::verbs::{run, summary};
 use crate::{interrupt, plan};
@@ -66,10 +67,7 @@ pub(crate) fn run(args: &ScenarioArgs) -> anyhow::Result<Status> {
         }
     };
     journal.append(Entry::Scenario(Box::new(scenario)))?;
-    let mut environment = journal.record().environment.clone();
-    environment.steal_share = CpuTicks::now().zip(ticks).and_then(|(now, then)| now.steal_share_since(then));
-    let (finished_unix_ms, interrupted) = (plan::unix_ms(), interrupt::requested());
-    journal.append(Entry::End { finished_unix_ms, interrupted, environment: Box::new(environment) })?;
+    plan::end(&mut journal, ticks)?;
     let record = journal.record().clone();
     let took = progress.finish();
     finish(&record, options, &journal_path, took)
@@ -113,9 +111,7 @@ fn wanted(args: &ReloadArgs, gateway: &str) -> anyhow::Result<Vec<Plugin>> {
     }
     let find = |name: &String| match tollgate_fixtures::plugin(name) {
         Some(plugin) => Ok(plugin.clone()),
-        None if name.contains(['/', '.']) => {
-            tollgate_fixtures::load(Path::new(name)).map_err(|error| usage(error.to_string()))
-        }
+        None if is_path(name) => tollgate_fixtures::load(Path::new(name)).map_err(|error| usage(error.to_string())),
         None => Err(usage(format!("there is no plugin {name}; `tollgate list` names them, a file has a path"))),
     };
     let found: Vec<Plugin> = args.plugins.iter().map(find).collect::<anyhow::Result<_>>()?;
