@@ -39,7 +39,7 @@ const DIFFERENT: f64 = 3.0;
 
 /// What our measurement says of a published figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Agreement {
     /// Within a quarter of each other.
     Confirmed,
     /// Further apart than hardware explains.
@@ -48,8 +48,8 @@ pub enum Verdict {
     NotComparable,
 }
 
-impl Verdict {
-    /// The verdict in words.
+impl Agreement {
+    /// The same in words.
     pub fn words(self) -> &'static str {
         match self {
             Self::Confirmed => "confirmed",
@@ -86,7 +86,7 @@ pub struct ArticleRow {
     /// Ours, in the order of the places.
     pub measured: Vec<Measured>,
     /// What that means.
-    pub verdict: Verdict,
+    pub agreement: Agreement,
     /// The same in a sentence, with its reason.
     pub sentence: String,
 }
@@ -115,8 +115,8 @@ fn row(published: Published, places: &[Place<'_>]) -> ArticleRow {
         .filter(|place| place.workload == "headers")
         .filter_map(|place| measured_in(published, place))
         .collect();
-    let (verdict, sentence) = judge(published, &measured);
-    ArticleRow { published, measured, verdict, sentence }
+    let (agreement, sentence) = judge(published, &measured);
+    ArticleRow { published, measured, agreement, sentence }
 }
 
 fn measured_in(published: Published, place: &Place<'_>) -> Option<Measured> {
@@ -136,7 +136,7 @@ fn measured_in(published: Published, place: &Place<'_>) -> Option<Measured> {
     })
 }
 
-fn judge(published: Published, measured: &[Measured]) -> (Verdict, String) {
+fn judge(published: Published, measured: &[Measured]) -> (Agreement, String) {
     let Some(envoy) = measured.iter().find(|measured| measured.host == "envoy") else {
         let reason = match measured {
             [] => "Not measured in this run.".to_owned(),
@@ -144,7 +144,7 @@ fn judge(published: Published, measured: &[Measured]) -> (Verdict, String) {
                   `--gateway envoy` to compare."
                 .to_owned(),
         };
-        return (Verdict::NotComparable, reason);
+        return (Agreement::NotComparable, reason);
     };
     let published_ns = published.ms * 1e6;
     let (low, high) = envoy.added_ns.interval().unwrap_or((envoy.added_ns.p50, envoy.added_ns.p50));
@@ -157,19 +157,19 @@ fn judge(published: Published, measured: &[Measured]) -> (Verdict, String) {
     };
     let figure = duration(envoy.added_ns.p50);
     if low <= 0.0 {
-        return (Verdict::NotComparable, format!("{figure} on Envoy is not above the noise of this run."));
+        return (Agreement::NotComparable, format!("{figure} on Envoy is not above the noise of this run."));
     }
     let few = unsettled(std::iter::once(&envoy.added_ns));
     if far <= SAME
         && let Some(few) = few
     {
         let text = format!("{figure} on Envoy agrees within a quarter, which is {few}.{same_api}");
-        return (Verdict::NotComparable, text);
+        return (Agreement::NotComparable, text);
     }
     if far <= SAME {
         let text =
             format!("{figure} on Envoy agrees within a quarter, though the article names no hardware.{same_api}");
-        return (Verdict::Confirmed, text);
+        return (Agreement::Confirmed, text);
     }
     let apart = if envoy.ratio < 1.0 {
         format!("The published figure is {} times the {figure} measured on Envoy", significant(1.0 / envoy.ratio))
@@ -181,10 +181,10 @@ fn judge(published: Published, measured: &[Measured]) -> (Verdict, String) {
             "{apart}: further apart than hardware is likely to explain. What it includes beyond the plugin is not \
              stated.{same_api}"
         );
-        return (Verdict::Contradicted, text);
+        return (Agreement::Contradicted, text);
     }
     (
-        Verdict::NotComparable,
+        Agreement::NotComparable,
         format!("{apart}: the hardware, which the article does not name, could explain that.{same_api}"),
     )
 }

@@ -13,6 +13,7 @@ mod curve;
 mod estimate;
 mod facts;
 mod failures;
+pub mod gate;
 mod grid;
 mod headline;
 mod html;
@@ -33,7 +34,7 @@ mod summary;
 mod table;
 mod text;
 
-pub use article::{ARTICLE_URL, Article, ArticleRow, Measured, PUBLISHED, Published, Verdict, article};
+pub use article::{ARTICLE_URL, Agreement, Article, ArticleRow, Measured, PUBLISHED, Published, article};
 pub use cost_line::{CostLine, CostPoint};
 pub use csv::csv;
 pub use curve::CurvePoint;

@@ -222,7 +222,7 @@ fn name(name: &str) -> String {
 }
 
 /// Text that Markdown, the HTML within it and GitHub's mentions leave alone.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text::visible(text).chars() {
         match c {

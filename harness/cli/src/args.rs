@@ -1,5 +1,7 @@
 //! The command line. Names and meanings are those of the README.
 
+pub(crate) mod gate;
+
 use std::path::PathBuf;
 use std::time::Duration;
 

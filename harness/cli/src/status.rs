@@ -14,6 +14,10 @@ pub(crate) enum Status {
     Environment = 1,
     /// The command line or an input file is wrong.
     Usage = 2,
+    /// A gate: head is slower than base.
+    Regression = 3,
+    /// A gate: nothing can be said.
+    Inconclusive = 4,
     /// A plugin is wrong: it traps, has wrong effects, does not load, leaks.
     Plugin = 5,
     /// Stopped by Ctrl-C or a signal.

@@ -34,7 +34,7 @@ fn verdicts(article: &Article) -> String {
             TableRow::new(vec![
                 Cell::Html(format!("{}{}", chip(row.published.language), escape(row.published.name))),
                 Cell::Number(format!("{:.2} ms", row.published.ms)),
-                Cell::Html(format!("<span class=\"nowrap\">{}</span>", row.verdict.words())),
+                Cell::Html(format!("<span class=\"nowrap\">{}</span>", row.agreement.words())),
                 Cell::LongHtml(options(&escape(&row.sentence))),
             ])
         })

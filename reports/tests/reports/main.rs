@@ -1,6 +1,7 @@
 //! Whole reports of synthetic records, in one test program.
 
 mod cost;
+mod gate;
 mod html;
 mod lives;
 mod load;

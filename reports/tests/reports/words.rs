@@ -2,7 +2,7 @@
 
 use crate::synthetic::{Make, record};
 use tollgate_record::{Control, Failure, Mode, Phase, PluginKind, Record};
-use tollgate_reports::{Summary, TableOptions, Verdict, article, charts, headline, places, summarize, table};
+use tollgate_reports::{Agreement, Summary, TableOptions, article, charts, headline, places, summarize, table};
 
 fn usual() -> Summary {
     summarize(&record(&Make { requests: 2_000, ..Make::default() }))
@@ -61,10 +61,10 @@ fn the_article_is_judged_on_envoy_only_and_within_reason() {
     let published_us = [("cpp-raw", 0.19), ("go-sdk", 0.20), ("rust-sdk", 0.21)];
     // Measured over published: equal, a factor that hardware explains, one that it does not.
     let cases = [
-        (1.0, 6, Verdict::Confirmed),
-        (1.0, 5, Verdict::NotComparable),
-        (0.5, 6, Verdict::NotComparable),
-        (0.1, 6, Verdict::Contradicted),
+        (1.0, 6, Agreement::Confirmed),
+        (1.0, 5, Agreement::NotComparable),
+        (0.5, 6, Agreement::NotComparable),
+        (0.1, 6, Agreement::Contradicted),
     ];
     for (factor, starts, expected) in cases {
         let mut record = record(&Make { requests: 20, starts, ..Make::default() });
@@ -78,12 +78,12 @@ fn the_article_is_judged_on_envoy_only_and_within_reason() {
         }
         let article = article(&summarize(&record)).expect("its languages are measured");
         for row in &article.rows[..3] {
-            assert_eq!(row.verdict, expected, "{} times {factor}: {}", row.published.name, row.sentence);
+            assert_eq!(row.agreement, expected, "{} times {factor}: {}", row.published.name, row.sentence);
         }
     }
     let without = article(&summarize(&record(&Make { requests: 20, envoy: false, ..Make::default() })));
     for row in without.expect("measured elsewhere").rows {
-        assert_eq!(row.verdict, Verdict::NotComparable);
+        assert_eq!(row.agreement, Agreement::NotComparable);
         assert!(row.sentence.contains("`--gateway envoy`"), "{}", row.sentence);
     }
 }

@@ -15,12 +15,17 @@ pub(crate) fn run(options: &SummaryArgs) -> anyhow::Result<Status> {
 /// Prints a summary on stdout.
 pub(crate) fn print(summary: &Summary, format: Format) {
     let text = match format {
-        Format::Table => tollgate_reports::table(summary, TableOptions { width: width(), colour: colour() }),
+        Format::Table => tollgate_reports::table(summary, table_options()),
         Format::Json => tollgate_reports::json(summary),
         Format::Csv => tollgate_reports::csv(summary),
         Format::Markdown => tollgate_reports::markdown(summary),
     };
     crate::out::line(text.trim_end());
+}
+
+/// As wide and as colourful as the terminal is.
+pub(super) fn table_options() -> TableOptions {
+    TableOptions { width: width(), colour: colour() }
 }
 
 /// Width of the terminal; 80 when stdout is none.

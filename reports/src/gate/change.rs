@@ -1,0 +1,113 @@
+use serde::Serialize;
+
+use crate::number::{grouped, signed_percent, signed_us};
+use crate::text;
+
+/// What a change is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Things that are counted: calls, bytes, instructions.
+    Count,
+    /// Share of base: 0.01 is one percent more than base.
+    Share,
+    /// Nanoseconds per request.
+    Nanoseconds,
+}
+
+impl Unit {
+    /// A difference in this unit, with its sign.
+    fn signed(self, value: f64) -> String {
+        match self {
+            Self::Count => format!("{value:+.0}"),
+            Self::Share => signed_percent(value),
+            Self::Nanoseconds => format!("{} µs", signed_us(value)),
+        }
+    }
+}
+
+/// A figure that head has otherwise than base.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// A figure without noise: both sides are what they are.
+    Exact {
+        /// Which figure: `fuel`, `host call proxy_log`.
+        what: String,
+        /// Of base; null where base does not have it.
+        base: Option<u64>,
+        /// Of head; null where head does not have it.
+        head: Option<u64>,
+    },
+    /// A figure that was estimated: head minus base, or head over base minus 1.
+    Estimated {
+        /// Which figure: `added latency`.
+        what: String,
+        /// Unit of the three figures below.
+        unit: Unit,
+        /// The change; above 0 is worse.
+        estimate: f64,
+        /// Lower end of its interval; null without one.
+        low: Option<f64>,
+        /// Upper end of its interval; null without one.
+        high: Option<f64>,
+        /// Probability, 0 to 1, that such an interval holds the true change: at least; null without an interval.
+        confidence: Option<f64>,
+    },
+}
+
+impl Change {
+    /// Whether all of its figures are numbers, and the interval is one.
+    pub(super) fn is_sound(&self) -> bool {
+        match self {
+            Self::Exact { .. } => true,
+            Self::Estimated { estimate, low, high, .. } => {
+                let ends = low.unwrap_or(f64::NEG_INFINITY) <= high.unwrap_or(f64::INFINITY);
+                estimate.is_finite() && low.is_none_or(f64::is_finite) && high.is_none_or(f64::is_finite) && ends
+            }
+        }
+    }
+
+    /// In words: `fuel 10 to 12 (+2)`, `added latency +1.02 % [+0.98 %, +1.05 %]`.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Exact { what, base, head } => {
+                let figure = |side: &Option<u64>| side.map_or_else(|| "none".to_owned(), grouped);
+                let what = text::name(what, 80);
+                let difference = base.zip(*head).map(|(base, head)| match head.checked_sub(base) {
+                    Some(more) => format!(" (+{})", grouped(more)),
+                    None => format!(" (-{})", grouped(base - head)),
+                });
+                format!("{what} {} to {}{}", figure(base), figure(head), difference.unwrap_or_default())
+            }
+            Self::Estimated { what, unit, estimate, low, high, .. } => {
+                let interval = match low.zip(*high) {
+                    Some((low, high)) => format!("[{}, {}]", unit.signed(low), unit.signed(high)),
+                    None => "(no interval)".to_owned(),
+                };
+                format!("{} {} {interval}", text::name(what, 80), unit.signed(*estimate))
+            }
+        }
+    }
+}
+
+/// The smallest slowdown that a run like this one finds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SmallestEffect {
+    /// How large it is; above 0.
+    pub size: f64,
+    /// Unit of the size.
+    pub unit: Unit,
+    /// With what probability it is found, 0 to 1; 1 for figures without noise.
+    pub power: f64,
+}
+
+impl SmallestEffect {
+    /// Of figures without noise: one more of anything is found.
+    pub const ONE: Self = Self { size: 1.0, unit: Unit::Count, power: 1.0 };
+
+    /// In words: `+0.62 %`.
+    pub fn words(&self) -> String {
+        self.unit.signed(self.size)
+    }
+}
