@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
+use tollgate_gateways::Wish;
 use tollgate_record::{Arrivals, TimeBudget};
 
 /// What a gateway plugin costs each request: measured in process and on a live gateway, proved equal, with intervals.
@@ -134,6 +135,9 @@ pub(crate) struct RunArgs {
     /// How long: about 20 seconds, 2 minutes or 15 minutes for the default set
     #[arg(long, value_enum, default_value = "standard")]
     pub(crate) time: Time,
+    /// Where the probe and a gateway's worker run, load aside (default: same-core where the machine lets them)
+    #[arg(long, value_enum)]
+    pub(crate) placement: Option<PlacementArg>,
     #[command(flatten)]
     pub(crate) load: LoadArgs,
     /// Afterwards, run each plugin on each host alone for so long (`60s`, `5m`) and tell whether its memory leaks
@@ -184,6 +188,26 @@ impl From<ArrivalsArg> for Arrivals {
         match arrivals {
             ArrivalsArg::Fixed => Self::Fixed,
             ArrivalsArg::Poisson => Self::Poisson,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlacementArg {
+    /// On one core: right for differences, not for absolute latency
+    SameCore,
+    /// On a core each: with the wake-ups between cores that a client elsewhere causes
+    TwoCores,
+    /// Left to the scheduler
+    Unpinned,
+}
+
+impl From<PlacementArg> for Wish {
+    fn from(placement: PlacementArg) -> Self {
+        match placement {
+            PlacementArg::SameCore => Self::SameCore,
+            PlacementArg::TwoCores => Self::TwoCores,
+            PlacementArg::Unpinned => Self::Unpinned,
         }
     }
 }

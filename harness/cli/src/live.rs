@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tollgate_gateways::{Gateway, Measured, Options, UrlArm};
-use tollgate_record::{CellId, Failure, FailureClass};
+use tollgate_record::{CellId, Failure, FailureClass, Placement};
 
 use crate::args::Selectors;
 use crate::select::Arm;
@@ -17,13 +17,13 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(120);
 
 /// What one start is to do.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Start {
+pub(crate) struct Start<'a> {
     pub(crate) number: u32,
     pub(crate) seed: u64,
     pub(crate) duration: Duration,
     pub(crate) rounds_per_block: u32,
-    /// Where the gateway's worker and the probe are pinned.
-    pub(crate) core: Option<u32>,
+    /// Where the gateway's worker and the probe are.
+    pub(crate) placement: &'a Placement,
 }
 
 /// The gateway's options of the command line.
@@ -37,7 +37,7 @@ pub(crate) fn measure(
     gateway: &dyn Gateway,
     arms: &[Arm],
     selectors: &Selectors,
-    start: Start,
+    start: Start<'_>,
     progress: &mut dyn FnMut(&CellId, Option<f64>),
 ) -> anyhow::Result<Vec<Measured>> {
     let mut left = arms.to_vec();
@@ -67,7 +67,7 @@ fn measure_once(
     gateway: &dyn Gateway,
     arms: &[Arm],
     selectors: &Selectors,
-    start: Start,
+    start: Start<'_>,
     progress: &mut dyn FnMut(&CellId, Option<f64>),
 ) -> anyhow::Result<Vec<Measured>> {
     let job = Job::Live {
@@ -79,7 +79,7 @@ fn measure_once(
         rounds_per_block: start.rounds_per_block,
         envoy: selectors.envoy.clone(),
         base_port: selectors.base_port,
-        core: start.core,
+        placement: start.placement.clone(),
     };
     run(&job, gateway.name(), arms.iter().map(|arm| &arm.id), progress)
 }
@@ -88,7 +88,7 @@ fn measure_once(
 pub(crate) fn measure_urls(
     arms: &[UrlArm],
     selectors: &Selectors,
-    start: Start,
+    start: Start<'_>,
     progress: &mut dyn FnMut(&CellId, Option<f64>),
 ) -> anyhow::Result<Vec<Measured>> {
     let job = Job::Urls {

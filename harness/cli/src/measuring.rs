@@ -199,12 +199,13 @@ impl<'a> Measuring<'a> {
             return Ok(());
         }
         self.progress.stage(format!("{} {}/{}", gateway.name(), start + 1, self.schedule.starts));
+        let placement = self.placement(gateway.name());
         let plan = live::Start {
             number: start,
             seed: self.seed(start, place),
             duration: self.schedule.live,
             rounds_per_block: self.schedule.rounds_per_block,
-            core: self.core(gateway.name()),
+            placement: &placement,
         };
         let progress = &self.progress;
         let results =
@@ -226,7 +227,7 @@ impl<'a> Measuring<'a> {
             seed: self.seed(start, selection.live.len() as u64 + 1),
             duration: self.schedule.live,
             rounds_per_block: self.schedule.rounds_per_block,
-            core: None,
+            placement: &Placement::Unpinned,
         };
         let progress = &self.progress;
         let results = live::measure_urls(&left, self.selectors, plan, &mut |cell, ns| progress.arm(cell, ns))?;
@@ -273,11 +274,15 @@ impl<'a> Measuring<'a> {
         fastrand::Rng::with_seed(self.journal.record().plan.seed ^ (u64::from(start) << 32 | place)).u64(..)
     }
 
+    fn placement(&self, place: &str) -> Placement {
+        self.journal.record().plan.placement.get(place).cloned().unwrap_or(Placement::Unpinned)
+    }
+
+    /// Core of what has one end only.
     fn core(&self, place: &str) -> Option<u32> {
-        match self.journal.record().plan.placement.get(place) {
-            Some(Placement::SameCore { core }) => Some(*core),
-            Some(Placement::TwoCores { gateway, .. }) => Some(*gateway),
-            Some(Placement::Unpinned) | None => None,
+        match self.placement(place) {
+            Placement::SameCore { core } => Some(core),
+            Placement::TwoCores { .. } | Placement::Unpinned => None,
         }
     }
 }

@@ -3,20 +3,27 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use tollgate_gateways::decide_placement;
+use tollgate_gateways::{decide_placement, place};
 use tollgate_record::{Entry, Journal, Placement, Plan, Record, SCHEMA};
 
-use crate::args::RunArgs;
+use crate::args::{PlacementArg, RunArgs};
 use crate::machine::CpuTicks;
 use crate::schedule::Schedule;
 use crate::select::Selection;
+use crate::status::usage;
 use crate::{interrupt, live, machine, urls};
 
 /// Key of the placement in process; a gateway's is its name.
 pub(crate) const IN_PROCESS: &str = "in_process";
 
 /// The record of a run that has not begun.
-pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule, seed: u64) -> Record {
+pub(crate) fn begin(
+    options: &RunArgs,
+    selection: &Selection,
+    schedule: Schedule,
+    live_placement: &Placement,
+    seed: u64,
+) -> Record {
     let mut versions = BTreeMap::from([("tollgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
     for host in tollgate_hosts::hosts_here() {
         versions.insert(host.name().to_owned(), host.version());
@@ -27,10 +34,9 @@ pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule
             versions.insert(gateway.name().to_owned(), version);
         }
     }
-    let placement = decide_placement();
     let mut placements: BTreeMap<String, Placement> =
-        selection.live.iter().map(|(gateway, _)| (gateway.name().to_owned(), placement.clone())).collect();
-    placements.insert(IN_PROCESS.to_owned(), placement);
+        selection.live.iter().map(|(gateway, _)| (gateway.name().to_owned(), live_placement.clone())).collect();
+    placements.insert(IN_PROCESS.to_owned(), decide_placement());
     if !selection.urls.is_empty() {
         placements.insert(urls::URL.to_owned(), Placement::Unpinned);
     }
@@ -64,6 +70,14 @@ pub(crate) fn begin(options: &RunArgs, selection: &Selection, schedule: Schedule
         cells: Vec::new(),
         loads: Vec::new(),
         scenarios: Vec::new(),
+    }
+}
+
+/// The placement that was asked for, or else the best one.
+pub(crate) fn placement(wanted: Option<PlacementArg>) -> anyhow::Result<Placement> {
+    match wanted {
+        None => Ok(decide_placement()),
+        Some(wanted) => place(wanted.into()).map_err(|error| usage(error.to_string())),
     }
 }
 

@@ -20,6 +20,8 @@ fn wrong_names_exit_2_and_name_the_nearest() {
         (&["summary", "none.json"], "check the path"),
         (&["run", "--plugin", "native", "--skip", "native"], "nothing is left"),
         (&["run", "--soak", "60s", "--only", "live"], "nothing to soak"),
+        (&["run", "--placement", "two-cores", "--only", "in-process"], "--placement"),
+        (&["run", "--placement", "anywhere"], "two-cores"),
     ] {
         let output = run(args);
         assert_eq!(status(&output), 2, "{args:?}: {}", stderr(&output));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tollgate_fixtures::{Plugin, Workload};
 use tollgate_hosts::Inspection;
-use tollgate_record::{CellId, Failure, PluginKind};
+use tollgate_record::{CellId, Failure, Placement, PluginKind};
 
 use crate::GatewayError;
 use crate::embedded::Embedded;
@@ -114,6 +114,17 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The same with probe and gateway on the cores of a placement.
+    #[must_use]
+    pub fn placed(self, placement: &Placement) -> Self {
+        let (probe_core, gateway_core) = match *placement {
+            Placement::SameCore { core } => (Some(core), Some(core)),
+            Placement::TwoCores { probe, gateway } => (Some(probe), Some(gateway)),
+            Placement::Unpinned => (None, None),
+        };
+        Self { probe_core, gateway_core, ..self }
+    }
+
     /// The address that an arm's listener asks for; port 0 is any free one.
     pub(crate) fn listen_address(&self, arm: usize) -> Result<SocketAddr, GatewayError> {
         let port = match self.base_port {

@@ -40,6 +40,6 @@ pub use envoy::{find_envoy, serve_external};
 pub use error::{GatewayError, InstallError};
 pub use gateway::{Arm, GATEWAYS, Gateway, Options, OwnTime, Running, gateway};
 pub use install::{ENVOY_VERSION, install_envoy, installed_envoy};
-pub use placement::{Pin, decide_load_placement, decide_placement, pin_current_thread};
+pub use placement::{Pin, PlacementError, Wish, decide_load_placement, decide_placement, pin_current_thread, place};
 pub use probe::{Probe, ProbeError, Response};
 pub use url::{HttpVersion, UNPROVED, UrlArm, UrlError, UrlOptions, check_url, measure_urls};

@@ -4,37 +4,60 @@ use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tollgate_record::Placement;
 
-/// Where to put probe and gateway: on one core if this process may choose its cores, because a request between two
-/// cores costs a wake-up that is several times what a plugin costs, and that varies more than plugins differ. The
-/// last of the cores, since interrupts tend to go to the first.
-pub fn decide_placement() -> Placement {
-    let Ok(allowed) = sched_getaffinity(None) else {
-        return Placement::Unpinned;
-    };
-    let Some(core) = (0..CpuSet::MAX_CPU).rev().find(|&core| allowed.is_set(core)) else {
-        return Placement::Unpinned;
-    };
+/// What may be wished for; a [`Placement`] says which cores it came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Probe and gateway on one core.
+    SameCore,
+    /// A core each.
+    TwoCores,
+    /// Whatever the scheduler does.
+    Unpinned,
+}
+
+/// Why a placement cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PlacementError {
+    /// This process may not choose its cores.
+    #[error("this system does not let a process choose its core; leave probe and gateway to the scheduler (unpinned)")]
+    Forbidden,
+    /// There is one core only.
+    #[error("this process may use one core, so probe and gateway cannot have one each; take same-core or unpinned")]
+    OneCore,
+}
+
+/// The cores of a wish: the gateway on the last core, since interrupts tend to go to the first.
+///
+/// # Errors
+/// When this machine cannot give it.
+pub fn place(wish: Wish) -> Result<Placement, PlacementError> {
+    if wish == Wish::Unpinned {
+        return Ok(Placement::Unpinned);
+    }
+    let allowed = sched_getaffinity(None).map_err(|_| PlacementError::Forbidden)?;
+    let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).map(|core| core as u32);
+    let gateway = cores.next_back().ok_or(PlacementError::Forbidden)?;
     // Containers may show cores and forbid to choose one: try.
-    match Pin::current_thread(core as u32) {
-        Ok(pin) => {
-            drop(pin);
-            Placement::SameCore { core: core as u32 }
+    drop(Pin::current_thread(gateway).map_err(|_| PlacementError::Forbidden)?);
+    match wish {
+        Wish::TwoCores => {
+            let probe = cores.next().ok_or(PlacementError::OneCore)?;
+            Ok(Placement::TwoCores { probe, gateway })
         }
-        Err(_) => Placement::Unpinned,
+        Wish::SameCore | Wish::Unpinned => Ok(Placement::SameCore { core: gateway }),
     }
 }
 
-/// Where to put a load generator and the gateway: on a core each if there are two, because both are busy; the gateway on
-/// the last of them, since interrupts tend to go to the first. Otherwise as [`decide_placement`] says.
+/// Where to put probe and gateway: on one core if this process may choose its cores, because a request between two
+/// cores costs a wake-up that is several times what a plugin costs, and that varies more than plugins differ.
+pub fn decide_placement() -> Placement {
+    place(Wish::SameCore).unwrap_or(Placement::Unpinned)
+}
+
+/// Where to put a load generator and the gateway: on a core each if there are two, because both are busy. Otherwise as
+/// [`decide_placement`] says.
 pub fn decide_load_placement() -> Placement {
-    let (one, allowed) = (decide_placement(), sched_getaffinity(None));
-    let (Placement::SameCore { core }, Ok(allowed)) = (&one, allowed) else {
-        return one;
-    };
-    match (0..CpuSet::MAX_CPU).find(|&other| allowed.is_set(other) && other as u32 != *core) {
-        Some(other) => Placement::TwoCores { probe: other as u32, gateway: *core },
-        None => one,
-    }
+    place(Wish::TwoCores).unwrap_or_else(|_| decide_placement())
 }
 
 /// Moves the calling thread to a core for good, and with it the threads and processes that it starts from then on.
@@ -104,6 +127,28 @@ mod tests {
                 assert!(cores > 1 && gateway == core && probe != gateway);
             }
             (one, other) => assert!(one == other && (cores == 1 || one == Placement::Unpinned), "{one:?} {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_wish_is_granted_or_refused_with_a_remedy() {
+        assert_eq!(place(Wish::Unpinned), Ok(Placement::Unpinned));
+        let cores = sched_getaffinity(None).unwrap().count();
+        match (place(Wish::SameCore), place(Wish::TwoCores)) {
+            (Ok(Placement::SameCore { core }), Ok(Placement::TwoCores { probe, gateway })) => {
+                assert!(cores > 1 && core == gateway && probe != gateway);
+            }
+            (Ok(Placement::SameCore { .. }), Err(error)) => {
+                assert!(cores == 1 && error.to_string().contains("same-core"), "{error}");
+            }
+            (same, two) => {
+                assert!(same == Err(PlacementError::Forbidden) && two.is_err(), "{same:?} {two:?}");
+            }
+        }
+        // On one core, a core each is refused.
+        if let Ok(Placement::SameCore { core }) = place(Wish::SameCore) {
+            let _pin = Pin::current_thread(core).unwrap();
+            assert_eq!(place(Wish::TwoCores), Err(PlacementError::OneCore));
         }
     }
 

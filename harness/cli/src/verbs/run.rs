@@ -32,12 +32,18 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
             "there is no gateway of ours to put under load: leave out `--only in-process`, or name one with --gateway",
         ));
     }
+    if options.placement.is_some() && selection.live.is_empty() {
+        return Err(status::usage(
+            "there is no gateway of ours to place: leave out --placement, or name a gateway with --gateway",
+        ));
+    }
+    let placement = plan::placement(options.placement)?;
     let schedule = Schedule::of(options.time.into());
     let seed = options.seed.unwrap_or_else(clock_seed);
     fs::create_dir_all(&options.out)
         .with_context(|| format!("cannot make the folder {}; name another with --out", options.out.display()))?;
 
-    let begin = plan::begin(options, &selection, schedule, seed);
+    let begin = plan::begin(options, &selection, schedule, &placement, seed);
     let live = selection.live.len() as u32 + u32::from(!selection.urls.is_empty());
     let soaks = options.soak.map_or(Duration::ZERO, |soak| soak * soaked(&selection).len() as u32);
     let planned = (schedule.in_process + schedule.live * live) * schedule.starts + soaks;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tollgate_record::{CellId, Failure, FailureClass};
+use tollgate_record::{CellId, Failure, FailureClass, Placement};
 
 use crate::args::{Only, VerifyArgs};
 use crate::repeating::Outcome;
@@ -59,7 +59,13 @@ pub(crate) fn run(options: &VerifyArgs) -> anyhow::Result<Status> {
             out::line(&format!("skip  {}: not taken to a gateway, since it is wrong in process", left_out.id));
         }
         let arms = right(arms, &wrong);
-        let start = live::Start { number: 0, seed: 0, duration: LIVE_DURATION, rounds_per_block: 15, core: None };
+        let start = live::Start {
+            number: 0,
+            seed: 0,
+            duration: LIVE_DURATION,
+            rounds_per_block: 15,
+            placement: &Placement::Unpinned,
+        };
         for measured in live::measure(*gateway, &arms, &options.selectors, start, &mut |_, _| {})? {
             // A control has nothing to prove, but its failure is the gateway's.
             let is_control = arms.iter().any(|arm| arm.id == measured.cell && arm.plugin.is_none());

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tollgate_fixtures::Workload;
 use tollgate_hosts::Repeated;
-use tollgate_record::{CellId, Counters, Failure, Load, Series, Soak};
+use tollgate_record::{CellId, Counters, Failure, Load, Placement, Series, Soak};
 
 use super::load::LoadSteps;
 use crate::select::Arm;
@@ -50,7 +50,7 @@ pub(crate) enum Job {
         rounds_per_block: u32,
         envoy: Option<PathBuf>,
         base_port: Option<u16>,
-        core: Option<u32>,
+        placement: Placement,
     },
     /// One start of a gateway with all arms, under load.
     Load { arms: Vec<WorkerArm>, gateway: String, steps: LoadSteps, envoy: Option<PathBuf>, base_port: Option<u16> },

@@ -162,14 +162,15 @@ fn measure(job: Job) -> anyhow::Result<()> {
 }
 
 fn live(job: Job) -> anyhow::Result<()> {
-    let Job::Live { arms, gateway, start, seed, duration_ms, rounds_per_block, envoy, base_port, core } = job else {
+    let Job::Live { arms, gateway, start, seed, duration_ms, rounds_per_block, envoy, base_port, placement } = job
+    else {
         unreachable!("called for this job only")
     };
     let mut arms = loaded_live(arms)?;
     // No arm always has the same place among the gateway's listeners and the probe's connections.
     fastrand::Rng::with_seed(seed).shuffle(&mut arms);
     let gateway = tollgate_gateways::gateway(&gateway).context("worker and parent differ; build again")?;
-    let options = Options { envoy, base_port, gateway_core: core, ..Options::default() };
+    let options = Options { envoy, base_port, ..Options::default() }.placed(&placement);
     let measured = match gateway.start(&arms, &options) {
         Ok(mut running) => {
             let duration = Duration::from_millis(duration_ms);
