@@ -33,7 +33,7 @@ fn main() {
         _ => None,
     };
     let mut text = format!("{:<10} {:<6} {:>8} | {:^31} | {:^31}\n", "gateway", "kind", "truth", "probe", "own clock");
-    for (name, make) in [("embedded", wasm as fn(u64) -> Plugin), ("envoy", lua)] {
+    for (name, make) in [("embedded", wasm as fn(u64) -> Plugin), ("envoy", script)] {
         let gateway = tollgate_gateways::gateway(name).expect("it is in the list");
         let options = Options { gateway_core: core, ..Options::default() };
         if let Err(error) = gateway.version(&options) {
@@ -169,20 +169,8 @@ fn wasm(spin_ns: u64) -> Plugin {
     plugin(spin_ns, PluginKind::ProxyWasm, wat::parse_str(&text).expect("the text above is valid"))
 }
 
-/// With the system's clock through LuaJIT's foreign functions, which Envoy has and our sandboxed hosts do not.
-fn lua(spin_ns: u64) -> Plugin {
-    let text = format!(
-        r#"local ffi = require("ffi")
-           ffi.cdef("struct spin_timespec {{ long s; long ns; }}; int clock_gettime(int, struct spin_timespec *);")
-           local time = ffi.new("struct spin_timespec")
-           local function now()
-             ffi.C.clock_gettime(1, time)
-             return tonumber(time.s) * 1e9 + tonumber(time.ns)
-           end
-           function envoy_on_request(handle)
-             local finish = now() + {spin_ns}
-             repeat until now() >= finish
-           end"#
-    );
-    plugin(spin_ns, PluginKind::Lua, text.into_bytes())
+/// Its time comes in front, as a gateway would put a configuration there: so it is the plugin's own.
+fn script(spin_ns: u64) -> Plugin {
+    let spin = tollgate_fixtures::spin();
+    plugin(spin_ns, spin.kind, spin.lua_source(spin_ns.to_string().as_bytes()).into_bytes())
 }

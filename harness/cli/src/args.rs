@@ -30,6 +30,8 @@ pub(crate) enum Verb {
     /// What happens to requests while plugins are exchanged, or fail, on a gateway under load
     #[command(after_help = SCENARIO_EXAMPLES)]
     Scenario(ScenarioArgs),
+    /// Is head slower than base? Verdicts and an exit status for CI
+    Gate(gate::GateArgs),
     /// Install a gateway into your cache folder
     Install(InstallArgs),
     /// Figures of a record, without measuring

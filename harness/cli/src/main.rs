@@ -11,6 +11,7 @@ mod progress;
 mod repeating;
 mod schedule;
 mod select;
+mod sides;
 mod status;
 mod urls;
 mod verbs;
@@ -49,6 +50,7 @@ fn run(args: Args) -> anyhow::Result<Status> {
         Some(Verb::Verify(options)) => verbs::verify::run(&options),
         Some(Verb::List) => verbs::list::run(),
         Some(Verb::Scenario(options)) => verbs::scenario::run(&options),
+        Some(Verb::Gate(options)) => verbs::gate::run(&options),
         Some(Verb::Install(options)) => verbs::install::run(&options),
         Some(Verb::Summary(options)) => verbs::summary::run(&options),
         Some(Verb::Report(options)) => verbs::report::run(&options),

@@ -1,6 +1,7 @@
 //! The measuring of a run: verification, then starts in process and of each gateway in turn, each finished thing into
 //! the journal at once. Places take turns within a start, so that a slow drift of the machine hits all of them.
 
+mod gating;
 mod loading;
 mod soaking;
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use tollgate_gateways::{decide_placement, place};
-use tollgate_record::{Entry, Journal, Placement, Plan, Record, SCHEMA};
+use tollgate_record::{Entry, Journal, Placement, Plan, Record, SCHEMA, TimeBudget};
 
-use crate::args::{PlacementArg, RunArgs};
+use crate::args::{PlacementArg, Selectors};
 use crate::machine::CpuTicks;
 use crate::schedule::Schedule;
 use crate::select::Selection;
@@ -18,9 +18,9 @@ pub(crate) const IN_PROCESS: &str = "in_process";
 
 /// The record of a run that has not begun.
 pub(crate) fn begin(
-    options: &RunArgs,
+    selectors: &Selectors,
     selection: &Selection,
-    schedule: Schedule,
+    (time, schedule): (TimeBudget, Schedule),
     live_placement: &Placement,
     seed: u64,
 ) -> Record {
@@ -30,7 +30,7 @@ pub(crate) fn begin(
     }
     for (gateway, _) in &selection.live {
         // A gateway that cannot say its version becomes a failure row when it is started.
-        if let Ok(version) = gateway.version(&live::options(&options.selectors)) {
+        if let Ok(version) = gateway.version(&live::options(selectors)) {
             versions.insert(gateway.name().to_owned(), version);
         }
     }
@@ -57,15 +57,16 @@ pub(crate) fn begin(
         environment: machine::environment(versions),
         plan: Plan {
             seed,
-            time: options.time.into(),
+            time,
             starts: schedule.starts,
             rounds_per_block: schedule.rounds_per_block,
             requests_per_batch: schedule.requests_per_batch,
             timed_with_limits: Some(timed_with_limits(selection)),
-            soak_ms: options.soak.map(|soak| soak.as_millis() as u64),
+            soak_ms: None,
             workloads,
             operations,
             placement: placements,
+            live_gate: None,
         },
         cells: Vec::new(),
         loads: Vec::new(),

@@ -9,7 +9,7 @@ use tollgate_hosts::Host;
 use tollgate_record::{Artifact, Cell, CellId, Control, Failure, Mode, Phase, PluginKind};
 
 use crate::args::{Only, Selectors};
-use crate::status::usage;
+use crate::status::{PluginError, usage};
 use crate::urls;
 
 /// Name of the host column for the control arms in process, where no host is at work.
@@ -211,7 +211,7 @@ fn wanted(selectors: &Selectors, workloads: &[Workload], selection: &mut Selecti
 }
 
 /// The workloads of a plugin given by path: with its own configuration in place of the catalogue's.
-fn own_workloads(workloads: &[Workload], config: &[u8], checked: bool) -> Vec<Workload> {
+pub(crate) fn own_workloads(workloads: &[Workload], config: &[u8], checked: bool) -> Vec<Workload> {
     let own = |workload: &Workload| Workload { config: config.to_vec(), ..workload.clone() };
     if checked {
         return workloads.iter().map(own).collect();
@@ -233,6 +233,20 @@ fn unloadable(path: &str, error: LoadError) -> (Cell, Failure) {
     };
     let cell = Cell { control: None, language: "unknown".to_owned(), ..arm.cell("none") };
     (cell, Failure::plugin("load", error.to_string()))
+}
+
+/// The plugin of that name, or at that path.
+pub(crate) fn plugin(name: &str) -> anyhow::Result<Plugin> {
+    match tollgate_fixtures::plugin(name) {
+        Some(plugin) => Ok(plugin.clone()),
+        None if is_path(name) => tollgate_fixtures::load(Path::new(name)).map_err(|error| match error {
+            LoadError::Missing(_) | LoadError::Unreadable { .. } | LoadError::UnknownSuffix(_) => {
+                usage(error.to_string())
+            }
+            broken => PluginError(broken.to_string()).into(),
+        }),
+        None => Err(usage(format!("there is no plugin {name}; `tollgate list` names them, a file has a path"))),
+    }
 }
 
 /// A plugin argument is a path when it looks like one; names of the catalogue hold neither a dot nor a slash.
@@ -272,7 +286,8 @@ fn gateways(selectors: &Selectors) -> anyhow::Result<Vec<&'static dyn Gateway>> 
         .collect())
 }
 
-fn workloads(selectors: &Selectors) -> anyhow::Result<Vec<Workload>> {
+/// The workloads that are asked of plugins, the default first.
+pub(crate) fn workloads(selectors: &Selectors) -> anyhow::Result<Vec<Workload>> {
     let all = || tollgate_fixtures::workloads().iter().map(|workload| workload.name.clone());
     for name in &selectors.workloads {
         known("workload", name, all())?;

@@ -47,6 +47,18 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     UsageError(message.into()).into()
 }
 
+/// A plugin that cannot even be loaded, where nothing else is left to do: exit status 5.
+#[derive(Debug)]
+pub(crate) struct PluginError(pub(crate) String);
+
+impl std::fmt::Display for PluginError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for PluginError {}
+
 /// The status of an error that ended the program.
 pub(crate) fn of_error(error: &anyhow::Error) -> Status {
     use tollgate_record::RecordError::{Locked, Write};
@@ -54,6 +66,7 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Status {
         // What was named cannot be read, or is no record.
         Some(record) if !matches!(record, Write { .. } | Locked { .. }) => Status::Usage,
         None if error.is::<UsageError>() => Status::Usage,
+        None if error.is::<PluginError>() => Status::Plugin,
         _ => Status::Environment,
     }
 }

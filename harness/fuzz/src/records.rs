@@ -98,6 +98,7 @@ fn entries() -> Vec<Entry> {
             operations: [("headers".to_owned(), 20)].into(),
             workloads: vec!["headers".into()],
             placement: BTreeMap::from([("in_process".into(), Placement::SameCore { core: 1 })]),
+            live_gate: None,
         },
         cells: Vec::new(),
         loads: Vec::new(),

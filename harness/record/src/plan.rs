@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Placement;
+use crate::{LiveGate, Placement};
 
 /// How long a run takes, as chosen on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,4 +44,7 @@ pub struct Plan {
     pub operations: BTreeMap<String, u32>,
     /// Where the ends of each mode or gateway ran (`in_process`, `embedded`, `envoy`).
     pub placement: BTreeMap<String, Placement>,
+    /// What a live gate set out to do; none for a run that only measures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_gate: Option<LiveGate>,
 }

@@ -6,15 +6,18 @@
 mod change;
 mod github;
 mod junit;
+mod live;
 mod markdown;
 mod outcome;
 mod row;
+mod sign_rule;
 mod table;
 mod verdict;
 
 pub use change::{Change, SmallestEffect, Unit};
 pub use github::github;
 pub use junit::junit;
+pub use live::{live, live_is_to_be_confirmed};
 pub use markdown::{COMMENT_LIMIT, markdown};
 pub use outcome::{Conclusion, ControlCheck, GATE_SCHEMA, GateKind, Outcome};
 pub use row::Row;

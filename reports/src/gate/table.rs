@@ -5,6 +5,9 @@ use crate::grid::Grid;
 use crate::table::{Paint, TableOptions};
 use crate::text;
 
+/// So many rows are told in full, whatever came of them.
+const FEW: usize = 4;
+
 /// The outcome for people: what differs first, then the reasons, controls and notes.
 pub fn table(outcome: &Outcome, options: TableOptions) -> String {
     let (paint, width) = (Paint(options.colour), options.width as usize);
@@ -21,7 +24,8 @@ pub fn table(outcome: &Outcome, options: TableOptions) -> String {
         lines.extend(grid(&rows).lines(options.width));
         lines.push(String::new());
     }
-    for row in rows.iter().filter(|row| row.is_changed()) {
+    // Of a few, all are told; of many, those that differ.
+    for row in rows.iter().filter(|row| row.is_changed() || rows.len() <= FEW) {
         let changes = row.change_words(20);
         let colon = if changes.is_empty() { "" } else { ": " };
         let line = format!("{}: {}; {}{colon}{changes}", row.title(), row.word(), text::name(&row.reason, 600));

@@ -2,6 +2,7 @@
 
 mod cost;
 mod gate;
+mod gate_live;
 mod html;
 mod lives;
 mod load;

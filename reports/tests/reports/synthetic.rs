@@ -164,6 +164,7 @@ fn plan(starts: u32) -> Plan {
             ("embedded".to_owned(), Placement::SameCore { core: 1 }),
             ("envoy".to_owned(), Placement::TwoCores { probe: 0, gateway: 1 }),
         ]),
+        live_gate: None,
     }
 }
 

@@ -1,7 +1,6 @@
 //! One file per verb of the command line.
 
 pub(crate) mod ext_proc;
-#[expect(dead_code, reason = "gates come one by one")]
 pub(crate) mod gate;
 pub(crate) mod inspect;
 pub(crate) mod install;

@@ -43,7 +43,8 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
     fs::create_dir_all(&options.out)
         .with_context(|| format!("cannot make the folder {}; name another with --out", options.out.display()))?;
 
-    let begin = plan::begin(options, &selection, schedule, &placement, seed);
+    let mut begin = plan::begin(&options.selectors, &selection, (options.time.into(), schedule), &placement, seed);
+    begin.plan.soak_ms = options.soak.map(|soak| soak.as_millis() as u64);
     let live = selection.live.len() as u32 + u32::from(!selection.urls.is_empty());
     let soaks = options.soak.map_or(Duration::ZERO, |soak| soak * soaked(&selection).len() as u32);
     let planned = (schedule.in_process + schedule.live * live) * schedule.starts + soaks;

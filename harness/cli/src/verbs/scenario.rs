@@ -16,10 +16,9 @@ use tollgate_reports::summarize;
 use crate::args::{ReloadArgs, ScenarioArgs, ScenarioName, ScenarioOptions};
 use crate::machine::{self, CpuTicks};
 use crate::progress::Progress;
-use crate::select::is_path;
 use crate::status::{self, Status, usage};
 use crate::verbs::{run, summary};
-use crate::{interrupt, plan};
+use crate::{interrupt, plan, select};
 
 /// Time for a swap, when no time is given.
 const SWAP: Duration = Duration::from_secs(2);
@@ -109,12 +108,7 @@ fn wanted(args: &ReloadArgs, gateway: &str) -> anyhow::Result<Vec<Plugin>> {
     if args.plugins.is_empty() {
         return Ok(plugins().iter().filter(|plugin| plugin.kind == PluginKind::ProxyWasm).cloned().collect());
     }
-    let find = |name: &String| match tollgate_fixtures::plugin(name) {
-        Some(plugin) => Ok(plugin.clone()),
-        None if is_path(name) => tollgate_fixtures::load(Path::new(name)).map_err(|error| usage(error.to_string())),
-        None => Err(usage(format!("there is no plugin {name}; `tollgate list` names them, a file has a path"))),
-    };
-    let found: Vec<Plugin> = args.plugins.iter().map(find).collect::<anyhow::Result<_>>()?;
+    let found: Vec<Plugin> = args.plugins.iter().map(|plugin| select::plugin(plugin)).collect::<anyhow::Result<_>>()?;
     match found.iter().find(|plugin| !can_exchange(plugin.kind)) {
         None => Ok(found),
         Some(plugin) => Err(usage(format!(
@@ -153,6 +147,7 @@ fn begin(gateway: &dyn Gateway, options: &Options, seed: u64) -> Record {
             operations: BTreeMap::new(),
             // A gateway that loads a plugin needs another core than the one on which it answers, and so does the load.
             placement: BTreeMap::from([(gateway.name().to_owned(), Placement::Unpinned)]),
+            live_gate: None,
         },
         cells: Vec::new(),
         loads: Vec::new(),

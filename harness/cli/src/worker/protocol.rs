@@ -193,6 +193,7 @@ impl PluginRef {
     fn load(self) -> anyhow::Result<tollgate_fixtures::Plugin> {
         let mut plugin = match &self.path {
             Some(path) => tollgate_fixtures::load(path)?,
+            None if self.name == tollgate_fixtures::SPIN => tollgate_fixtures::spin(),
             None => tollgate_fixtures::plugin(&self.name).context("worker and parent differ; build again")?.clone(),
         };
         anyhow::ensure!(

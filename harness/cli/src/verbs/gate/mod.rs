@@ -1,5 +1,7 @@
 //! `tollgate gate`: is head slower than base? Each gate is a file; what becomes of its outcome is here.
 
+mod live;
+
 use std::fs;
 use std::path::Path;
 
@@ -7,9 +9,16 @@ use anyhow::Context as _;
 use tollgate_record::write_atomically;
 use tollgate_reports::gate::{Conclusion, Outcome, github, json, junit, markdown, table};
 
-use crate::args::gate::{GateFormat, Inconclusive, OutcomeArgs};
+use crate::args::gate::{GateArgs, GateFormat, GateName, Inconclusive, OutcomeArgs};
 use crate::out;
 use crate::status::Status;
+
+/// Runs a gate.
+pub(crate) fn run(args: &GateArgs) -> anyhow::Result<Status> {
+    match &args.gate {
+        GateName::Live(options) => live::run(options),
+    }
+}
 
 /// Writes and prints the outcome, and only then says how the program ends. What was found is printed whatever becomes of
 /// the files.

@@ -1,0 +1,94 @@
+//! Base and head of a live gate as arms of one gateway, with the gate's controls.
+
+use tollgate_fixtures::{Plugin, Workload};
+use tollgate_gateways::Gateway;
+use tollgate_record::{CellId, LiveGate, Mode, Phase, Side};
+
+use crate::args::Selectors;
+use crate::args::gate::LiveGateArgs;
+use crate::select::{Arm, NO_WORKLOAD, Selection, own_workloads, plugin, workloads};
+use crate::status::usage;
+
+/// What the arms that spin take each, nanoseconds, besides what makes one of them longer: so long that what the script
+/// costs by itself is little beside it.
+const SPIN_NS: u64 = 10_000;
+
+/// The arms of a live gate.
+pub(crate) fn select(
+    options: &LiveGateArgs,
+    selectors: &Selectors,
+    gateway: &'static dyn Gateway,
+    plan: &LiveGate,
+) -> anyhow::Result<Selection> {
+    let asked = workload(options, selectors)?;
+    let [base, head] = [&options.base, &options.head].map(|side| side_of(side.as_deref(), options, gateway));
+    let (base, head) = (base?, head?);
+    if base.kind != head.kind {
+        let (base, head) = (base.kind.name(), head.kind.name());
+        return Err(usage(format!("base is {base} and head is {head}; a gate compares two builds of one plugin")));
+    }
+
+    let mut arms = vec![control(gateway, "A", &asked), control(gateway, "A'", &asked)];
+    let sides = [(Side::Base, &base), (Side::Head, &head)];
+    for (side, plugin) in sides {
+        arms.extend(plan.arms(side).iter().map(|name| arm(Mode::Live, gateway.name(), name, plugin, &asked)));
+    }
+    for (name, spin_ns) in [(LiveGate::SPIN, SPIN_NS), (LiveGate::LONGER_SPIN, SPIN_NS + plan.longer_ns)] {
+        let workload = Workload { config: spin_ns.to_string().into_bytes(), ..asked.clone() };
+        arms.push(arm(Mode::Live, gateway.name(), name, &tollgate_fixtures::spin(), &workload));
+    }
+    let mut selection = Selection { live: vec![(gateway, arms)], ..Selection::default() };
+    // What is wrong in process is not taken to a gateway; external plugins have no host in process.
+    if let Some(host) = tollgate_hosts::host_for(base.kind) {
+        let of_side = |(side, plugin): (Side, &Plugin)| {
+            plan.arms(side).first().map(|name| arm(Mode::InProcess, host.name(), name, plugin, &asked))
+        };
+        selection.in_process = sides.into_iter().filter_map(of_side).collect();
+    }
+    Ok(selection)
+}
+
+/// What a request asks of both sides.
+fn workload(options: &LiveGateArgs, selectors: &Selectors) -> anyhow::Result<Workload> {
+    let config = match &options.config {
+        Some(file) => Some(
+            std::fs::read(file)
+                .map_err(|error| usage(format!("cannot read the plugin configuration {}: {error}", file.display())))?,
+        ),
+        None => None,
+    };
+    let known = workloads(selectors)?;
+    let is_held = options.workload.is_some();
+    let asked = match (config, is_held) {
+        (None, true) => known,
+        (config, is_held) => own_workloads(&known, config.as_deref().unwrap_or_default(), is_held),
+    };
+    asked.into_iter().next().ok_or_else(|| usage("the catalogue has no workload; this build is broken"))
+}
+
+fn side_of(name: Option<&str>, options: &LiveGateArgs, gateway: &dyn Gateway) -> anyhow::Result<Plugin> {
+    let mut plugin = plugin(name.ok_or_else(|| usage("give --base and --head"))?)?;
+    if !gateway.runs(plugin.kind) {
+        return Err(usage(format!(
+            "{} does not run {} plugins; name another with --gateway",
+            gateway.name(),
+            plugin.kind.name()
+        )));
+    }
+    // Both sides are held to the same, whatever they are named by.
+    plugin.workload_checked = options.workload.is_some();
+    Ok(plugin)
+}
+
+fn control(gateway: &dyn Gateway, name: &str, workload: &Workload) -> Arm {
+    Arm { id: id(Mode::Live, gateway.name(), name, NO_WORKLOAD), plugin: None, workload: workload.clone() }
+}
+
+fn arm(mode: Mode, host: &str, name: &str, plugin: &Plugin, workload: &Workload) -> Arm {
+    Arm { id: id(mode, host, name, &workload.name), plugin: Some(plugin.clone()), workload: workload.clone() }
+}
+
+fn id(mode: Mode, host: &str, plugin: &str, workload: &str) -> CellId {
+    let [host, plugin, workload] = [host, plugin, workload].map(str::to_owned);
+    CellId { mode, host, plugin, workload, phase: Phase::Request }
+}

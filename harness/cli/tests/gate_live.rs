@@ -1,0 +1,100 @@
+//! The live gate from the command line, on every gateway that is here: what is alike passes or is not decided, what is
+//! slower does not pass, and a record is judged again as it was.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use support::{bad_plugin, run, status, stderr, stdout};
+
+/// A script that spins for so long, and so is slower than another by a known time.
+fn spin(folder: &Path, ns: u32) -> String {
+    let plugin = tollgate_fixtures::spin();
+    let path = folder.join(format!("spin-{ns}.lua"));
+    std::fs::write(&path, plugin.lua_source(ns.to_string().as_bytes())).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn gateways() -> Vec<&'static str> {
+    [vec!["embedded"], support::programs()].concat()
+}
+
+/// Debug builds on a busy machine: a wide margin, and slowdowns far beyond it.
+const QUICK: [&str; 8] = ["--margin", "10us", "--starts", "5", "--time", "400ms", "--quiet", "--seed=3"];
+
+fn gate(gateway: &str, base: &str, head: &str, out: &Path) -> std::process::Output {
+    let out = out.to_str().unwrap();
+    let args = ["gate", "live", "--gateway", gateway, "--base", base, "--head", head, "--out", out];
+    run(&[&args[..], &QUICK].concat())
+}
+
+#[test]
+fn what_is_alike_is_never_red_and_what_is_slower_is_never_green() {
+    for gateway in gateways() {
+        let folder = tempfile::tempdir().unwrap();
+        let (base, slow) = (spin(folder.path(), 20_000), spin(folder.path(), 140_000));
+        let out = |name: &str| -> PathBuf { folder.path().join(name) };
+
+        let alike = gate(gateway, &base, &base, &out("alike"));
+        assert!([0, 4].contains(&status(&alike)), "{gateway}: {}{}", stdout(&alike), stderr(&alike));
+        assert!(stdout(&alike).contains("control base against itself"), "{}", stdout(&alike));
+
+        let slower = gate(gateway, &base, &slow, &out("slower"));
+        assert!([3, 4].contains(&status(&slower)), "{gateway}: {}{}", stdout(&slower), stderr(&slower));
+        for file in ["record.json", "report.html", "gate.json", "gate.md", "gate.xml"] {
+            assert!(out("slower").join(file).exists(), "{gateway}: {file}");
+        }
+        assert!(!out("slower").join("journal.jsonl").exists());
+
+        // The same record, the same words and the same status.
+        for (first, name) in [(&alike, "alike"), (&slower, "slower")] {
+            let record = out(name).join("record.json");
+            let again = run(&["gate", "live", "--record", record.to_str().unwrap()]);
+            assert_eq!((status(&again), stdout(&again)), (status(first), stdout(first)), "{gateway} {name}");
+        }
+    }
+}
+
+#[test]
+fn a_plugin_that_fails_ends_with_5_and_says_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = spin(folder.path(), 1_000);
+    let error = folder.path().join("broken.lua");
+    std::fs::write(&error, "function envoy_on_request(handle) error('broken on purpose') end").unwrap();
+    let output = gate("embedded", &base, error.to_str().unwrap(), &folder.path().join("out"));
+    assert_eq!(status(&output), 5, "{}{}", stdout(&output), stderr(&output));
+    let words: Vec<String> = stdout(&output).split_whitespace().map(str::to_owned).collect();
+    assert!(words.join(" ").contains("broken on purpose"), "{}", stdout(&output));
+
+    let no_wasm = bad_plugin(folder.path(), "truncated");
+    let no_wasm = no_wasm.to_str().unwrap();
+    let output = gate("embedded", no_wasm, no_wasm, &folder.path().join("other"));
+    assert_eq!(status(&output), 5, "{}{}", stdout(&output), stderr(&output));
+}
+
+#[test]
+fn what_cannot_be_judged_is_a_usage_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = spin(folder.path(), 1_000);
+    let empty = folder.path().join("empty.json");
+    std::fs::write(&empty, "{}").unwrap();
+    let of_a_run = folder.path().join("run");
+    let (out, args) =
+        (of_a_run.to_str().unwrap(), ["run", "--time", "quick", "--only", "in-process", "--plugin", "lua"]);
+    assert_eq!(status(&run(&[&args[..], &["--quiet", "--out", out]].concat())), 0);
+    let of_a_run = of_a_run.join("record.json");
+    let cases: [(&[&str], &str); 7] = [
+        (&["--base", &script], "--head"),
+        (&["--base", &script, "--head", "rust-raw"], "one plugin"),
+        (&["--base", &script, "--head", "gone.lua"], "no file gone.lua"),
+        (&["--base", &script, "--head", &script, "--gateway", "envoi"], "did you mean `envoy`"),
+        (&["--base", &script, "--head", &script, "--margin", "2"], "500ns"),
+        (&["--record", empty.to_str().unwrap()], "empty.json"),
+        (&["--record", of_a_run.to_str().unwrap()], "no record of `tollgate gate live`"),
+    ];
+    for (args, words) in cases {
+        let output = run(&[&["gate", "live"], args].concat());
+        assert_eq!(status(&output), 2, "{args:?}: {}{}", stdout(&output), stderr(&output));
+        assert!(stderr(&output).contains(words), "{args:?}: {}", stderr(&output));
+    }
+}

@@ -1,0 +1,48 @@
+use serde::{Deserialize, Serialize};
+
+/// What a live gate set out to do: two artifacts as arms of one gateway, each of them several times, and two arms that
+/// spin for known times. The names of its cells' plugins say which side they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LiveGate {
+    /// What base is, in words: a name or a path.
+    pub base: String,
+    /// What head is.
+    pub head: String,
+    /// A change up to that many nanoseconds per request is no change.
+    pub margin_ns: u64,
+    /// And neither is one up to that share of base's added latency, where that is more.
+    pub margin_share: f64,
+    /// Fresh starts of the gateway that decide; a change that they show is confirmed by as many more, whose numbers follow.
+    pub starts: u32,
+    /// Arms of each side: where an arm lies in the gateway's memory is an effect of its own, which their mean makes smaller.
+    pub copies: u32,
+    /// How much longer than [`LiveGate::SPIN`] the arm [`LiveGate::LONGER_SPIN`] spins, nanoseconds per request: the known
+    /// slowdown that must be found.
+    pub longer_ns: u64,
+}
+
+/// A side of a live gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// What head is compared with.
+    Base,
+    /// What is judged.
+    Head,
+}
+
+impl LiveGate {
+    /// The arm that spins for a known time.
+    pub const SPIN: &str = "spin";
+    /// The arm that spins longer.
+    pub const LONGER_SPIN: &str = "longer spin";
+
+    /// Names of a side's arms: `base 1`, `base 2`.
+    pub fn arms(&self, side: Side) -> Vec<String> {
+        let side = match side {
+            Side::Base => "base",
+            Side::Head => "head",
+        };
+        (1..=self.copies).map(|copy| format!("{side} {copy}")).collect()
+    }
+}

@@ -1,0 +1,297 @@
+//! The live gate: base and head as arms of one gateway process.
+//!
+//! A fresh start of the gateway is the replicate. In each start, head minus base is the median over blocks of the mean of
+//! head's arms minus the mean of base's, each a median of differences to control A of the same rounds.
+
+use tollgate_record::{CellId, FailureClass, LiveGate, Placement, Record, Series, Side};
+
+use super::sign_rule::SignRule;
+use super::{Change, ControlCheck, GateKind, Outcome, Row, SmallestEffect, Unit, Verdict};
+use crate::estimate::{median, median_interval};
+use crate::instruments;
+use crate::number::{signed_us, us};
+
+/// Probability of a false alarm that a change of the whole gate may have: both batches of starts have to show it.
+const ALPHA: f64 = 0.001;
+/// The same of calling two alike that differ by the margin.
+const ALPHA_EQUIVALENT: f64 = 0.05;
+/// Two sides are called alike only by a run that would find a change of so many margins: one that scatters more has
+/// its starts inside the margin by chance.
+const EQUIVALENT_FINDS: f64 = 4.0;
+/// With what probability the smallest effect that is printed is found.
+const POWER: f64 = 0.99;
+
+/// Judges the record of a live gate. Reads nothing else, so the same record has the same outcome.
+///
+/// Returns `None` when the record is of another kind of run.
+pub fn live(record: &Record) -> Option<Outcome> {
+    let plan = record.plan.live_gate.as_ref()?;
+    let sides = (plan.base.clone(), plan.head.clone());
+    let judge = Judge { record, plan, rule: SignRule::new(plan.starts as usize, ALPHA.sqrt()) };
+    let notes = judge.notes();
+    let Some(head) = judge.plan.arms(Side::Head).iter().find_map(|arm| judge.cell(arm)) else {
+        return Some(Outcome::new(GateKind::Live, sides, Vec::new(), Vec::new(), notes));
+    };
+    let row = judge.row(CellId { plugin: "head".to_owned(), ..head.id.clone() });
+    // With a side gone, the controls were not measured and say nothing.
+    let controls = if row.failure.is_some() { Vec::new() } else { judge.controls() };
+    Some(Outcome::new(GateKind::Live, sides, controls, vec![row], notes))
+}
+
+/// Whether a change was seen in the first batch of starts, so that a second one is to confirm it.
+pub fn live_is_to_be_confirmed(record: &Record) -> bool {
+    let Some(plan) = &record.plan.live_gate else { return false };
+    let judge = Judge { record, plan, rule: SignRule::new(plan.starts as usize, ALPHA.sqrt()) };
+    let (margin, changes) = (judge.margin_ns(), judge.changes(Instrument::Probe));
+    judge.seen(judge.batch(&changes, 0), margin).is_some()
+}
+
+#[derive(Clone, Copy)]
+enum Instrument {
+    Probe,
+    Gateway,
+}
+
+/// One start and a figure of it, nanoseconds per request.
+type Start = (u32, f64);
+
+struct Judge<'a> {
+    record: &'a Record,
+    plan: &'a LiveGate,
+    /// None when there are too few starts for any.
+    rule: Option<SignRule>,
+}
+
+impl Judge<'_> {
+    fn row(&self, cell: CellId) -> Row {
+        if let Some(row) = self.failed(&cell) {
+            return row;
+        }
+        let Some(rule) = self.rule else {
+            let least = (1..).find(|&starts| SignRule::new(starts, ALPHA.sqrt()).is_some()).unwrap_or_default();
+            let words = format!("{} starts can show nothing; give at least {least} with --starts", self.plan.starts);
+            return Row::incomparable(cell, words);
+        };
+        let changes = self.changes(Instrument::Probe);
+        let (first, second) = (self.batch(&changes, 0), self.batch(&changes, 1));
+        if first.len() < self.plan.starts as usize {
+            let words = format!("{} of {} starts were measured; run it again", first.len(), self.plan.starts);
+            return Row::incomparable(cell, words);
+        }
+        let margin = self.margin_ns();
+        let values: Vec<f64> = changes.iter().map(|&(_, ns)| ns).collect();
+        let deviation = deviation(&values);
+        let smallest = margin + rule.smallest_shift(deviation, 2, POWER);
+        let (verdict, reason) = self.decide(first, second, margin, smallest);
+        let mut row = Row::judged(cell, verdict, reason);
+        row.changes.extend(estimated("added latency", &values));
+        let own: Vec<f64> = self.changes(Instrument::Gateway).iter().map(|&(_, ns)| ns).collect();
+        row.changes.extend(estimated("by the gateway's own clock", &own));
+        row.smallest_effect = Some(SmallestEffect { size: smallest, unit: Unit::Nanoseconds, power: POWER });
+        if let (Some(probe), Some(own)) = (median(&values), median(&own))
+            && !instruments::agree(probe, own)
+            && verdict != Verdict::Inconclusive
+        {
+            let words = format!(
+                "the instruments disagree: {} by the probe, {} by the gateway's own clock; the first would say {}",
+                microseconds(probe),
+                microseconds(own),
+                verdict.name()
+            );
+            (row.verdict, row.reason) = (Verdict::Inconclusive, words);
+        }
+        row
+    }
+
+    /// A failure of a side is the row; a failed control is none of the plugin's.
+    fn failed(&self, cell: &CellId) -> Option<Row> {
+        let arms = [Side::Head, Side::Base].into_iter().flat_map(|side| self.plan.arms(side));
+        let failures =
+            arms.filter_map(|arm| Some((self.cell(&arm)?.error.clone()?, arm))).map(|(failure, arm)| (arm, failure));
+        let (side, mut failure) = failures.max_by_key(|(_, failure)| failure.class == FailureClass::Plugin)?;
+        failure.message = format!("{side}: {}", failure.message);
+        Some(Row::failed(cell.clone(), failure))
+    }
+
+    fn decide(&self, first: &[Start], second: &[Start], margin: f64, smallest: f64) -> (Verdict, String) {
+        let (starts, limit) = (self.plan.starts, microseconds(margin));
+        match (self.seen(first, margin), self.seen(second, margin)) {
+            (Some(seen), Some(again)) if seen == again => {
+                let word = if seen == Verdict::Regression { "slower" } else { "faster" };
+                (seen, format!("{word} by more than {limit} in {starts} fresh starts, and in {starts} more"))
+            }
+            (Some(_), _) if second.len() < starts as usize => {
+                let words = "a change was seen and the starts that were to confirm it are not all there; run it again";
+                (Verdict::Inconclusive, words.to_owned())
+            }
+            (Some(_), _) => {
+                let words =
+                    format!("a change was seen in {starts} starts and not in {starts} more; give more --starts");
+                (Verdict::Inconclusive, words)
+            }
+            (None, _) => {
+                let inside = |values: &[Start], sign: f64| values.iter().all(|&(_, ns)| sign * ns < margin);
+                let sure = 0.5_f64.powi(first.len() as i32) <= ALPHA_EQUIVALENT;
+                if sure && inside(first, 1.0) && inside(first, -1.0) {
+                    if smallest > EQUIVALENT_FINDS * margin {
+                        let words = format!(
+                            "within {limit} in each of {starts} starts, but they scatter so much that only a change of {} \
+                             would be found; give more --starts, more --copies or a quieter machine",
+                            microseconds(smallest)
+                        );
+                        return (Verdict::Inconclusive, words);
+                    }
+                    return (Verdict::Equivalent, format!("within {limit} in each of {starts} fresh starts"));
+                }
+                let words = format!(
+                    "neither more than {limit} apart nor within it in {starts} starts; give more --starts or a wider margin"
+                );
+                (Verdict::Inconclusive, words)
+            }
+        }
+    }
+
+    /// What a batch of starts shows, if it shows a change.
+    fn seen(&self, batch: &[Start], margin: f64) -> Option<Verdict> {
+        let rule = self.rule?;
+        let slower: Vec<f64> = batch.iter().map(|&(_, ns)| ns).collect();
+        let faster: Vec<f64> = slower.iter().map(|ns| -ns).collect();
+        match (rule.above(&slower, margin), rule.above(&faster, margin)) {
+            (true, _) => Some(Verdict::Regression),
+            (_, true) => Some(Verdict::Improvement),
+            _ => None,
+        }
+    }
+
+    /// Two arms alike must not differ, and the arm that spins longer must be found.
+    fn controls(&self) -> Vec<ControlCheck> {
+        let margin = self.margin_ns();
+        let alike = [(Side::Base, "base"), (Side::Head, "head")].map(|(side, name)| {
+            let arms = self.plan.arms(side);
+            let (one, other) = arms.split_at(arms.len() / 2);
+            let starts = self.between(Instrument::Probe, other, one);
+            // Means of half as many arms scatter more than what is judged; both are held to the same margin.
+            let differs = self.seen(self.batch(&starts, 0), margin).is_some();
+            let reason = match (starts.is_empty(), differs) {
+                (true, _) => "it was not measured".to_owned(),
+                (_, true) => format!("arms of one artifact differ by more than {}", microseconds(margin)),
+                (_, false) => format!("arms of one artifact are not shown to differ by {}", microseconds(margin)),
+            };
+            check(format!("{name} against itself"), !differs && !starts.is_empty(), reason, &starts)
+        });
+        let starts = self.between(Instrument::Probe, &[LiveGate::LONGER_SPIN.to_owned()], &[LiveGate::SPIN.to_owned()]);
+        let known = self.plan.longer_ns as f64;
+        let found = self.seen(self.batch(&starts, 0), self.plan.margin_ns as f64) == Some(Verdict::Regression);
+        let reason = if found { "found" } else { "not found in every start: this run would not see a slowdown" };
+        let slow = check(format!("a slowdown of {}", microseconds(known)), found, reason.to_owned(), &starts);
+        alike.into_iter().chain([slow]).collect()
+    }
+
+    /// What is no change, in nanoseconds per request.
+    fn margin_ns(&self) -> f64 {
+        let base: Vec<f64> =
+            self.between(Instrument::Probe, &self.plan.arms(Side::Base), &[]).iter().map(|&(_, ns)| ns).collect();
+        let share = self.plan.margin_share * median(&base).unwrap_or_default();
+        f64::max(self.plan.margin_ns as f64, share)
+    }
+
+    fn changes(&self, instrument: Instrument) -> Vec<Start> {
+        self.between(instrument, &self.plan.arms(Side::Head), &self.plan.arms(Side::Base))
+    }
+
+    /// The starts of a batch among those of a figure; fewer where starts are missing.
+    fn batch<'a>(&self, starts: &'a [Start], batch: u32) -> &'a [Start] {
+        let first = starts.partition_point(|&(start, _)| start < self.plan.starts * batch);
+        let end = starts.partition_point(|&(start, _)| start < self.plan.starts * (batch + 1));
+        &starts[first..end]
+    }
+
+    /// Of each start in which all these arms were measured, in order: the median over blocks of the mean of some arms minus
+    /// the mean of others (none: of control A, which all are differences to).
+    fn between(&self, instrument: Instrument, arms: &[String], others: &[String]) -> Vec<Start> {
+        let end = self.plan.starts * 2;
+        let of = |start| {
+            let sides = [arms, others].map(|arms| {
+                arms.iter().map(|arm| self.blocks(arm, start, instrument)).collect::<Option<Vec<Vec<f64>>>>()
+            });
+            let [Some(arms), Some(others)] = sides else { return None };
+            let blocks = arms.iter().chain(&others).map(Vec::len).min()?;
+            let mean = |side: &[Vec<f64>], block: usize| match side.len() {
+                0 => 0.0,
+                count => side.iter().map(|arm| arm[block]).sum::<f64>() / count as f64,
+            };
+            let differences: Vec<f64> = (0..blocks).map(|block| mean(&arms, block) - mean(&others, block)).collect();
+            Some((start, median(&differences)?))
+        };
+        (0..end).filter_map(of).collect()
+    }
+
+    /// Added latency of an arm in a start, by block, nanoseconds per request.
+    fn blocks(&self, arm: &str, start: u32, instrument: Instrument) -> Option<Vec<f64>> {
+        let series = self.cell(arm)?.series.iter().find(|series| series.start == start)?;
+        let Series { added_blocks_ns, gateway_added_blocks_ns, requests_per_sample, .. } = series;
+        let (blocks, requests) = match instrument {
+            Instrument::Probe => (added_blocks_ns, (*requests_per_sample).max(1)),
+            Instrument::Gateway => (gateway_added_blocks_ns.as_ref()?, 1),
+        };
+        Some(blocks.iter().map(|&ns| ns as f64 / requests as f64).collect())
+    }
+
+    fn cell(&self, plugin: &str) -> Option<&tollgate_record::Cell> {
+        self.record.cells.iter().find(|cell| cell.id.plugin == plugin && cell.id.mode == tollgate_record::Mode::Live)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = vec![format!(
+            "margin: {} or {} % of base's added latency, whichever is more ({} here); a change must be seen in a batch of {} \
+             fresh starts and again in a second one; {} arms of each side in one gateway",
+            microseconds(self.plan.margin_ns as f64),
+            crate::number::significant(self.plan.margin_share * 100.0),
+            microseconds(self.margin_ns()),
+            self.plan.starts,
+            self.plan.copies,
+        )];
+        if self.changes(Instrument::Gateway).is_empty() && !self.changes(Instrument::Probe).is_empty() {
+            notes.push("this gateway does not time requests itself: there was one instrument only".to_owned());
+        }
+        let unpinned = |placement: &Placement| *placement == Placement::Unpinned;
+        if self.record.plan.placement.values().any(unpinned) {
+            notes.push("cores could not be chosen, or were not: small changes are hard to see".to_owned());
+        }
+        if self.record.interrupted {
+            notes.push("the run was interrupted".to_owned());
+        }
+        notes
+    }
+}
+
+fn check(name: String, passed: bool, reason: String, starts: &[Start]) -> ControlCheck {
+    let values: Vec<f64> = starts.iter().map(|&(_, ns)| ns).collect();
+    ControlCheck { name, passed, reason, change: estimated("added latency", &values) }
+}
+
+fn estimated(what: &str, values: &[f64]) -> Option<Change> {
+    let interval = median_interval(values);
+    Some(Change::Estimated {
+        what: what.to_owned(),
+        unit: Unit::Nanoseconds,
+        estimate: median(values)?,
+        low: interval.map(|(low, _, _)| low),
+        high: interval.map(|(_, high, _)| high),
+        confidence: interval.map(|(_, _, confidence)| confidence),
+    })
+}
+
+/// Standard deviation of a sample; 0 of fewer than two values.
+fn deviation(values: &[f64]) -> f64 {
+    if values.len() < 2 {
+        return 0.0;
+    }
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (squares / (values.len() - 1) as f64).sqrt()
+}
+
+fn microseconds(ns: f64) -> String {
+    if ns < 0.0 { format!("{} µs", signed_us(ns)) } else { format!("{} µs", us(ns, 2)) }
+}
