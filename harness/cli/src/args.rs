@@ -27,11 +27,12 @@ pub(crate) enum Verb {
     Verify(VerifyArgs),
     /// Plugins, hosts, gateways and workloads; what is missing here and how to get it
     List,
+    /// Whether a plugin got slower: a verdict and an exit status for CI
+    #[command(after_help = gate::GATE_EXAMPLES)]
+    Gate(gate::GateArgs),
     /// What happens to requests while plugins are exchanged, or fail, on a gateway under load
     #[command(after_help = SCENARIO_EXAMPLES)]
     Scenario(ScenarioArgs),
-    /// Is head slower than base? Verdicts and an exit status for CI
-    Gate(gate::GateArgs),
     /// Install a gateway into your cache folder
     Install(InstallArgs),
     /// Figures of a record, without measuring

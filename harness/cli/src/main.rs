@@ -1,6 +1,7 @@
 //! `tollgate`: what a gateway plugin costs each request. A verb is a file in `verbs/`.
 
 mod args;
+mod counting;
 mod interrupt;
 mod live;
 mod machine;

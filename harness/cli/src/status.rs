@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use tollgate_record::{Failure, FailureClass, Record, Soak};
+use tollgate_record::{BaselineError, Failure, FailureClass, Record, Soak};
 use tollgate_reports::SoakVerdict;
 
 /// How the program ends.
@@ -65,7 +65,7 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Status {
     match error.downcast_ref() {
         // What was named cannot be read, or is no record.
         Some(record) if !matches!(record, Write { .. } | Locked { .. }) => Status::Usage,
-        None if error.is::<UsageError>() => Status::Usage,
+        None if error.is::<UsageError>() || error.is::<BaselineError>() => Status::Usage,
         None if error.is::<PluginError>() => Status::Plugin,
         _ => Status::Environment,
     }

@@ -5,6 +5,7 @@
 //! `tollgate-reports`, so that an old record can be read again by a better report.
 #![deny(missing_docs)]
 
+mod baseline;
 mod cell;
 mod collector;
 mod counters;
@@ -22,6 +23,7 @@ mod record;
 mod scenario;
 mod series;
 
+pub use baseline::{BASELINE_SCHEMA, Baseline, BaselineCell, BaselineError, BaselineKey, HOST_CALL};
 pub use cell::{Artifact, Cell, CellId, Control, Mode, Phase, PluginKind, Variant};
 pub use collector::Collector;
 pub use counters::{Counters, Spread};

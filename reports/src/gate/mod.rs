@@ -4,6 +4,7 @@
 //! not there: see [`Outcome::new`].
 
 mod change;
+mod counters;
 mod github;
 mod junit;
 mod live;
@@ -15,6 +16,7 @@ mod table;
 mod verdict;
 
 pub use change::{Change, SmallestEffect, Unit};
+pub use counters::{Counted, Update, compare_counted, judge_counters};
 pub use github::github;
 pub use junit::junit;
 pub use live::{live, live_is_to_be_confirmed};

@@ -1,5 +1,6 @@
 //! `tollgate gate`: is head slower than base? Each gate is a file; what becomes of its outcome is here.
 
+mod counters;
 mod live;
 
 use std::fs;
@@ -14,8 +15,9 @@ use crate::out;
 use crate::status::Status;
 
 /// Runs a gate.
-pub(crate) fn run(args: &GateArgs) -> anyhow::Result<Status> {
-    match &args.gate {
+pub(crate) fn run(options: &GateArgs) -> anyhow::Result<Status> {
+    match &options.gate {
+        GateName::Counters(options) => counters::run(options),
         GateName::Live(options) => live::run(options),
     }
 }

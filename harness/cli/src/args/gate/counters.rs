@@ -1,0 +1,59 @@
+//! What the gate of exact figures takes.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+use super::OutcomeArgs;
+use crate::args::{Only, Selectors};
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CountersArgs {
+    /// The baseline that figures are compared with
+    #[arg(long, value_name = "FILE", default_value = "tollgate-counters.json", conflicts_with_all = ["base", "head"])]
+    pub(crate) baseline: PathBuf,
+    /// Write into the baseline what is better, new or counted by another version of a host; what is worse stays as it was
+    #[arg(long, conflicts_with_all = ["base", "head"])]
+    pub(crate) update: bool,
+    /// With --update: write what is worse too, and take out what is there no more
+    #[arg(long, requires = "update")]
+    pub(crate) accept: bool,
+    /// In place of a baseline: the plugin before the change, a name or the path of a .wasm or .lua
+    #[arg(long, value_name = "NAME|PATH", requires = "head")]
+    pub(crate) base: Option<String>,
+    /// The plugin after the change
+    #[arg(long, value_name = "NAME|PATH", requires = "base", conflicts_with = "plugins")]
+    pub(crate) head: Option<String>,
+    /// Only this plugin, a name or the path of a .wasm or .lua (default: all; may be given again)
+    #[arg(long = "plugin", value_name = "NAME|PATH")]
+    pub(crate) plugins: Vec<String>,
+    /// Only this host (default: one for each kind of plugin, and those of the baseline)
+    #[arg(long = "host", value_name = "NAME")]
+    pub(crate) hosts: Vec<String>,
+    /// Only this workload (default: all); plugins given by path are held to its effects only when it is named
+    #[arg(long = "workload", value_name = "NAME")]
+    pub(crate) workloads: Vec<String>,
+    /// Configuration handed to plugins given by path
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A request in place of the workload's, as `run` takes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) outcome: OutcomeArgs,
+}
+
+impl CountersArgs {
+    /// The selectors of these plugins and hosts, in process.
+    pub(crate) fn selectors(&self, plugins: Vec<String>, hosts: Vec<String>) -> Selectors {
+        Selectors {
+            plugins,
+            hosts,
+            workloads: self.workloads.clone(),
+            config: self.config.clone(),
+            request: self.request.clone(),
+            only: Some(Only::InProcess),
+            ..Selectors::default()
+        }
+    }
+}

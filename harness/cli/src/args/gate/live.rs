@@ -1,0 +1,90 @@
+//! What the live gate takes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+
+use super::OutcomeArgs;
+use crate::args::{PlacementArg, duration};
+
+pub(super) const LIVE_EXAMPLES: &str = "Examples:
+  tollgate gate live --base old.wasm --head new.wasm
+  tollgate gate live --base old.lua --head new.lua --gateway nginx --margin 1us
+  tollgate gate live --base rust-raw --head ./mine.wasm --workload headers
+  tollgate gate live --record tollgate-gate/record.json     the same verdict again, nothing measured";
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LiveGateArgs {
+    /// What head is compared with: the path of a .wasm or .lua, or a plugin's name
+    #[arg(long, value_name = "PATH|NAME", required_unless_present = "record")]
+    pub(crate) base: Option<String>,
+    /// What is judged
+    #[arg(long, value_name = "PATH|NAME", required_unless_present = "record")]
+    pub(crate) head: Option<String>,
+    /// Judge the record of an earlier gate again; measures nothing
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["base", "head"])]
+    pub(crate) record: Option<PathBuf>,
+    /// The gateway
+    #[arg(long, value_name = "NAME", default_value = "envoy")]
+    pub(crate) gateway: String,
+    /// Configuration handed to both
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A workload whose effects both are held to (default: none: they must load, answer and not trap)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workload: Option<String>,
+    /// A request in place of the workload's, as for `run`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request: Option<PathBuf>,
+    /// A change up to that much per request is no change
+    #[arg(long, value_name = "TIME", value_parser = margin, default_value = "500ns")]
+    pub(crate) margin: Duration,
+    /// And neither is one up to that share of base's added latency
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "2%")]
+    pub(crate) margin_share: f64,
+    /// Fresh starts of the gateway that decide; a change that they show is confirmed by as many more
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000), default_value = "5")]
+    pub(crate) starts: u32,
+    /// Arms of each side in one gateway: where an arm lies in memory moves it, and the mean of more moves less
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(2..=32), default_value = "4")]
+    pub(crate) copies: u32,
+    /// How long each start measures
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2s")]
+    pub(crate) time: Duration,
+    /// Where the probe and the gateway's worker run (default: same-core where the machine lets them)
+    #[arg(long, value_enum)]
+    pub(crate) placement: Option<PlacementArg>,
+    /// Envoy's binary (default: $TOLLGATE_ENVOY, PATH, then the cache folder)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) envoy: Option<PathBuf>,
+    /// First port of the gateway's listeners, one per arm (default: any free ones)
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) base_port: Option<u16>,
+    /// Seed of every shuffle (default: from the clock; it is in the record)
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// No progress on stderr
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) outcome: OutcomeArgs,
+}
+
+/// A margin as people write it: `500ns`, `0.5us`.
+fn margin(text: &str) -> Result<Duration, String> {
+    let units = [("ns", 1.0), ("us", 1e3), ("ms", 1e6)];
+    let parse = |(unit, ns): (&str, f64)| Some(text.strip_suffix(unit)?.trim().parse::<f64>().ok()? * ns);
+    match units.into_iter().find_map(parse) {
+        Some(ns) if (1.0..=1e9).contains(&ns) => Ok(Duration::from_nanos(ns as u64)),
+        _ => Err("give a time with its unit, from a nanosecond to a second: `500ns`, `0.5us`, `1ms`".to_owned()),
+    }
+}
+
+/// A share as people write it: `2%`.
+fn percent(text: &str) -> Result<f64, String> {
+    match text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok()) {
+        Some(percent) if (0.0..=100.0).contains(&percent) => Ok(percent / 100.0),
+        _ => Err("give a share in percent, from 0 to 100: `2%`, `0.5%`".to_owned()),
+    }
+}

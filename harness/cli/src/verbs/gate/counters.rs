@@ -1,0 +1,131 @@
+//! `tollgate gate counters`: exact figures against those of a baseline, or of another artifact.
+
+use tollgate_record::{Baseline, BaselineError, BaselineKey};
+use tollgate_reports::gate::{Counted, GateKind, Outcome, Row, Update, judge_counters};
+
+use super::finish;
+use crate::args::gate::CountersArgs;
+use crate::counting::count;
+use crate::interrupt;
+use crate::select::{Selection, Unasked, is_path, select};
+use crate::status::{Status, usage};
+
+/// Counts, compares, prints, and writes the baseline where that is wanted.
+pub(crate) fn run(options: &CountersArgs) -> anyhow::Result<Status> {
+    interrupt::install()?;
+    match options.base.as_ref().zip(options.head.as_ref()) {
+        Some((base, head)) => two(options, base, head),
+        None => against_baseline(options),
+    }
+}
+
+fn against_baseline(options: &CountersArgs) -> anyhow::Result<Status> {
+    let path = &options.baseline;
+    let baseline = match Baseline::read(path) {
+        Err(BaselineError::Missing(_)) if options.update => Baseline::new([]),
+        read => read?,
+    };
+    let hosts = if options.hosts.is_empty() { hosts_for(&baseline) } else { options.hosts.clone() };
+    let selection = chosen(options, options.plugins.clone(), hosts)?;
+    let Some(counted) = count(&selection)? else { return Ok(Status::Interrupted) };
+
+    // A plugin by path goes by the name that it was given.
+    let names = |plugin: &str| selection.in_process.iter().any(|arm| arm.id.plugin == plugin);
+    let asked = |(plugin, host, workload): BaselineKey<'_>| {
+        (options.plugins.is_empty() || options.plugins.iter().any(|name| name == plugin) || names(plugin))
+            && (options.hosts.is_empty() || options.hosts.iter().any(|name| name == host))
+            && (options.workloads.is_empty() || options.workloads.iter().any(|name| name == workload))
+    };
+    let update = match (options.update, options.accept) {
+        (false, _) => Update::Keep,
+        (true, false) => Update::Ratchet,
+        (true, true) => Update::Accept,
+    };
+    let (rows, next) = judge_counters(&baseline, &counted, &asked, &absent, update);
+    let mut notes = vec![note(&rows)];
+    match baseline.cells().iter().filter(|cell| !asked(cell.key())).count() {
+        0 => {}
+        others => notes.push(format!("{others} cells of the baseline were not asked for")),
+    }
+    if update != Update::Keep && next != baseline {
+        next.write(path)?;
+        notes.push(format!("the baseline {} is written; commit it", path.display()));
+    }
+    let sides = (format!("baseline {}", path.display()), format!("tollgate {}", env!("CARGO_PKG_VERSION")));
+    finish(&Outcome::new(GateKind::Counters, sides, Vec::new(), rows, notes), &options.outcome)
+}
+
+/// Base and head as if the one were the baseline of the other.
+fn two(options: &CountersArgs, base: &str, head: &str) -> anyhow::Result<Status> {
+    let of = |plugin: &str| {
+        let selection = chosen(options, vec![plugin.to_owned()], options.hosts.clone())?;
+        count(&selection)
+    };
+    let Some(counted) = of(head)? else { return Ok(Status::Interrupted) };
+    let Some(before) = of(base)? else { return Ok(Status::Interrupted) };
+    let mut rows = Vec::new();
+    let mut figures = Vec::new();
+    for counted in before {
+        match counted {
+            Counted::Figures(cell) => figures.push(cell),
+            Counted::Failed(id, failure) => rows.push(Row::failed(id, failure)),
+        }
+    }
+    let name = counted.iter().find_map(|counted| match counted {
+        Counted::Figures(cell) => Some(cell.plugin.clone()),
+        Counted::Failed(..) => None,
+    });
+    if let Some(name) = name {
+        figures = figures.into_iter().map(|cell| cell.renamed(&name)).collect();
+    }
+    let (judged, _) = judge_counters(&Baseline::new(figures), &counted, &|_| true, &absent, Update::Compare);
+    rows.extend(judged);
+    let notes = vec![note(&rows)];
+    finish(
+        &Outcome::new(GateKind::Counters, (base.to_owned(), head.to_owned()), Vec::new(), rows, notes),
+        &options.outcome,
+    )
+}
+
+/// The arms of exactly these plugins; of all of the catalogue when none is named.
+fn chosen(options: &CountersArgs, plugins: Vec<String>, hosts: Vec<String>) -> anyhow::Result<Selection> {
+    let named: Vec<String> = plugins.iter().filter(|plugin| !is_path(plugin)).cloned().collect();
+    let any = plugins.is_empty();
+    let mut selection = select(&options.selectors(plugins, hosts), Unasked::DefaultHosts)?;
+    selection.in_process.retain(|arm| match &arm.plugin {
+        Some(plugin) => any || plugin.path.is_some() || named.contains(&plugin.name),
+        None => false,
+    });
+    if selection.in_process.is_empty() && selection.unloadable.is_empty() {
+        return Err(usage(
+            "no host of these runs the plugin in process; name another with --host (see `tollgate list`)",
+        ));
+    }
+    Ok(selection)
+}
+
+/// One host for each kind of plugin, and those of the baseline that are here.
+fn hosts_for(baseline: &Baseline) -> Vec<String> {
+    let in_baseline = |name: &str| baseline.cells().iter().any(|cell| cell.host == name);
+    let wanted = tollgate_hosts::hosts_here().filter(|host| host.is_default() || in_baseline(host.name()));
+    wanted.map(|host| host.name().to_owned()).collect()
+}
+
+/// Why a host is not here; none when it is.
+fn absent(name: &str) -> Option<String> {
+    match tollgate_hosts::host(name) {
+        Some(host) => host.absent(),
+        None => {
+            let known = tollgate_hosts::ABSENT_HOSTS.iter().find(|(absent, _)| *absent == name);
+            Some(known.map_or_else(|| "this tollgate does not know it".to_owned(), |(_, way)| (*way).to_owned()))
+        }
+    }
+}
+
+fn note(rows: &[Row]) -> String {
+    let compared = rows.iter().filter(|row| row.comparable).count();
+    format!(
+        "counted in two fresh processes each, {compared} of {} cells compared; figures are exact, so there is no margin",
+        rows.len()
+    )
+}
