@@ -1,5 +1,6 @@
 //! Bodies of the fuzz targets. Each takes any bytes, and panics when Tollgate does something that it must not.
 
+pub mod baselines;
 mod bytes;
 pub mod calls;
 pub mod headers;
@@ -22,6 +23,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "programs", run: programs::run, seeds: programs::seeds },
     Target { name: "calls", run: calls::run, seeds: calls::seeds },
     Target { name: "records", run: records::run, seeds: records::seeds },
+    Target { name: "baselines", run: baselines::run, seeds: baselines::seeds },
     Target { name: "requests", run: requests::run, seeds: requests::seeds },
     Target { name: "headers", run: headers::run, seeds: headers::seeds },
 ];

@@ -16,7 +16,8 @@ pub enum Counted {
 }
 
 impl Counted {
-    fn id(&self) -> CellId {
+    /// The cell.
+    pub fn id(&self) -> CellId {
         match self {
             Self::Figures(cell) => id(cell.key()),
             Self::Failed(id, _) => id.clone(),

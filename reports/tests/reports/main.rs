@@ -1,6 +1,7 @@
 //! Whole reports of synthetic records, in one test program.
 
 mod cost;
+mod counted;
 mod gate;
 mod gate_live;
 mod html;

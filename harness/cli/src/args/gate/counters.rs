@@ -33,6 +33,9 @@ pub(crate) struct CountersArgs {
     /// Only this workload (default: all); plugins given by path are held to its effects only when it is named
     #[arg(long = "workload", value_name = "NAME")]
     pub(crate) workloads: Vec<String>,
+    /// Leave out a plugin or host
+    #[arg(long = "skip", value_name = "NAME")]
+    pub(crate) skip: Vec<String>,
     /// Configuration handed to plugins given by path
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -52,6 +55,7 @@ impl CountersArgs {
             workloads: self.workloads.clone(),
             config: self.config.clone(),
             request: self.request.clone(),
+            skip: self.skip.clone(),
             only: Some(Only::InProcess),
             ..Selectors::default()
         }

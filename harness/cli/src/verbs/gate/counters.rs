@@ -34,6 +34,7 @@ fn against_baseline(options: &CountersArgs) -> anyhow::Result<Status> {
     let asked = |(plugin, host, workload): BaselineKey<'_>| {
         (options.plugins.is_empty() || options.plugins.iter().any(|name| name == plugin) || names(plugin))
             && (options.hosts.is_empty() || options.hosts.iter().any(|name| name == host))
+            && !options.skip.iter().any(|name| name == plugin || name == host)
             && (options.workloads.is_empty() || options.workloads.iter().any(|name| name == workload))
     };
     let update = match (options.update, options.accept) {
@@ -57,26 +58,36 @@ fn against_baseline(options: &CountersArgs) -> anyhow::Result<Status> {
 
 /// Base and head as if the one were the baseline of the other.
 fn two(options: &CountersArgs, base: &str, head: &str) -> anyhow::Result<Status> {
-    let of = |plugin: &str| {
-        let selection = chosen(options, vec![plugin.to_owned()], options.hosts.clone())?;
-        count(&selection)
-    };
-    let Some(counted) = of(head)? else { return Ok(Status::Interrupted) };
-    let Some(before) = of(base)? else { return Ok(Status::Interrupted) };
+    if is_path(base) != is_path(head) && options.workloads.is_empty() {
+        return Err(usage(
+            "one side is of the catalogue and the other a file: name what both do, as `--workload headers`",
+        ));
+    }
+    let of = |plugin: &str| chosen(options, vec![plugin.to_owned()], options.hosts.clone());
+    let (before, mut selection) = (of(base)?, of(head)?);
+    // Both in the same processes, under names that differ: head's own is shorter than what holds all of its path.
+    let name = selection.in_process.first().map(|arm| arm.id.plugin.clone());
+    let as_base = |plugin: &str| format!("{plugin} (base of {head})");
+    selection.in_process.extend(before.in_process.into_iter().map(|mut arm| {
+        arm.id.plugin = as_base(&arm.id.plugin);
+        arm
+    }));
+    selection.unloadable.extend(before.unloadable.into_iter().map(|(mut cell, failure)| {
+        cell.id.plugin = as_base(&cell.id.plugin);
+        (cell, failure)
+    }));
+    let Some(counted) = count(&selection)? else { return Ok(Status::Interrupted) };
+    let suffix = as_base("");
+    let is_base = |counted: &Counted| counted.id().plugin.ends_with(&suffix);
+    let (before, counted): (Vec<Counted>, Vec<Counted>) = counted.into_iter().partition(is_base);
     let mut rows = Vec::new();
     let mut figures = Vec::new();
     for counted in before {
-        match counted {
-            Counted::Figures(cell) => figures.push(cell),
-            Counted::Failed(id, failure) => rows.push(Row::failed(id, failure)),
+        match (counted, &name) {
+            (Counted::Figures(cell), Some(name)) => figures.push(cell.renamed(name)),
+            (Counted::Figures(_), None) => {}
+            (Counted::Failed(id, failure), _) => rows.push(Row::failed(id, failure)),
         }
-    }
-    let name = counted.iter().find_map(|counted| match counted {
-        Counted::Figures(cell) => Some(cell.plugin.clone()),
-        Counted::Failed(..) => None,
-    });
-    if let Some(name) = name {
-        figures = figures.into_iter().map(|cell| cell.renamed(&name)).collect();
     }
     let (judged, _) = judge_counters(&Baseline::new(figures), &counted, &|_| true, &absent, Update::Compare);
     rows.extend(judged);
