@@ -133,7 +133,7 @@ fn arm(gateway: &dyn Gateway, name: &str, plugin: Option<Plugin>) -> Arm {
         workload: workload.name.clone(),
         phase: Phase::Request,
     };
-    Arm { id, plugin, workload }
+    Arm { id, plugin, workload, chain: 1 }
 }
 
 fn plugin(spin_ns: u64, kind: PluginKind, bytes: Vec<u8>) -> Plugin {

@@ -50,7 +50,7 @@ fn control(gateway: &dyn Gateway) -> Arm {
         workload: "none".to_owned(),
         phase: Phase::Request,
     };
-    Arm { id, plugin: None, workload: headers().clone() }
+    Arm { id, plugin: None, workload: headers().clone(), chain: 1 }
 }
 
 struct Bench {

@@ -134,7 +134,7 @@ fn control(gateway: &dyn Gateway, name: &str) -> Arm {
         workload: "none".to_owned(),
         phase: Phase::Request,
     };
-    Arm { id, plugin: None, workload: headers().clone() }
+    Arm { id, plugin: None, workload: headers().clone(), chain: 1 }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -82,7 +82,7 @@ fn scenarios(scenarios: &[ScenarioFigures]) -> String {
         let row = |fields: Vec<String>| format!("| {} |\n", fields.join(" | "));
         out.push_str(&format!("\n### {}\n\n", escape(&sheet.title)));
         out.push_str(&row(sheet.columns.iter().map(|(title, _)| title.trim().to_owned()).collect()));
-        let rule = |(_, is_text): &(&str, bool)| if *is_text { "---" } else { "--:" };
+        let rule = |(_, is_text): &(String, bool)| if *is_text { "---" } else { "--:" };
         out.push_str(&format!("|{}|\n", sheet.columns.iter().map(rule).collect::<Vec<_>>().join("|")));
         for fields in sheet.rows {
             out.push_str(&row(fields.iter().map(|field| escape(field)).collect()));

@@ -1,4 +1,4 @@
-//! Scenarios: what requests went through while plugins were exchanged, or failed.
+//! Scenarios: what requests went through while plugins were exchanged, failed, or were many.
 
 use serde::Serialize;
 use tollgate_record::{
@@ -9,6 +9,7 @@ use tollgate_record::{
 use crate::curve::carries;
 use crate::estimate::median;
 use crate::number::{duration, percent};
+use crate::scaling::{ScaleFigures, scale_figures};
 
 /// A generator that is later than this in one of a hundred requests has measured itself.
 const LATEST_P99_NS: u64 = 200_000;
@@ -22,16 +23,16 @@ pub struct ScenarioFigures {
     pub gateway: String,
     /// Version that it gave of itself.
     pub gateway_version: String,
-    /// Requests a second that were planned, all arms together.
-    pub rate_per_s: f64,
+    /// Requests a second that were planned, all arms together; null where each request waited for the one before.
+    pub rate_per_s: Option<f64>,
     /// Connections to each arm.
     pub connections: u32,
-    /// Requests that the schedule had.
-    pub planned: u64,
-    /// Those without the answer that they should have had, by what happened.
-    pub faults: Faults,
-    /// Connections that the gateway closed or broke.
-    pub connections_closed: u64,
+    /// Requests that the schedule had; null without one.
+    pub planned: Option<u64>,
+    /// Those without the answer that they should have had, by what happened; null without a schedule.
+    pub faults: Option<Faults>,
+    /// Connections that the gateway closed or broke; null without a schedule.
+    pub connections_closed: Option<u64>,
     /// One of a hundred requests was sent later than planned by more than that.
     pub lateness_p99_ns: Option<f64>,
     /// Why latencies must not be believed; null when they may. Counts are right in any case.
@@ -40,6 +41,8 @@ pub struct ScenarioFigures {
     pub reload: Option<ReloadFigures>,
     /// Failing plugins; null when the scenario was another.
     pub failure: Option<Vec<FailingFigures>>,
+    /// Plugins in a row; null when the scenario was another.
+    pub scale: Option<ScaleFigures>,
     /// Why it ended early; null when it did not.
     pub error: Option<String>,
 }
@@ -159,7 +162,9 @@ fn figures(scenario: &Scenario) -> ScenarioFigures {
     let traffics: Vec<&Traffic> = match &scenario.story {
         Story::Reload(reload) => vec![&reload.traffic],
         Story::Failure(failing) => failing.arms.iter().map(|arm| &arm.traffic).collect(),
+        Story::Scale(_) => Vec::new(),
     };
+    let has_schedule = !matches!(scenario.story, Story::Scale(_));
     let sum = |of: &dyn Fn(&Traffic) -> u64| traffics.iter().map(|traffic| of(traffic)).fold(0, u64::saturating_add);
     let mut lateness = Histogram::new();
     traffics.iter().for_each(|traffic| lateness.merge(&traffic.lateness_ns));
@@ -179,25 +184,29 @@ fn figures(scenario: &Scenario) -> ScenarioFigures {
         gateway_version: scenario.gateway_version.clone(),
         rate_per_s: scenario.rate_per_s,
         connections: scenario.connections,
-        planned,
-        faults: Faults {
+        planned: has_schedule.then_some(planned),
+        faults: has_schedule.then(|| Faults {
             refused: sum(&|traffic| traffic.faults.refused),
             closed: sum(&|traffic| traffic.faults.closed),
             timed_out: sum(&|traffic| traffic.faults.timed_out),
             status: sum(&|traffic| traffic.faults.status),
             wrong: sum(&|traffic| traffic.faults.wrong),
             dropped: sum(&|traffic| traffic.faults.dropped),
-        },
-        connections_closed: sum(&|traffic| traffic.connections_closed),
+        }),
+        connections_closed: has_schedule.then(|| sum(&|traffic| traffic.connections_closed)),
         lateness_p99_ns: late.map(|ns| ns as f64),
         invalid: (!reasons.is_empty()).then(|| reasons.join("; ")),
         reload: match &scenario.story {
             Story::Reload(reload) => Some(reload_figures(reload, &scenario.process)),
-            Story::Failure(_) => None,
+            Story::Failure(_) | Story::Scale(_) => None,
         },
         failure: match &scenario.story {
             Story::Failure(Failing { arms, .. }) => Some(arms.iter().map(failing_figures).collect()),
-            Story::Reload(_) => None,
+            Story::Reload(_) | Story::Scale(_) => None,
+        },
+        scale: match &scenario.story {
+            Story::Scale(scale) => Some(scale_figures(scale)),
+            Story::Reload(_) | Story::Failure(_) => None,
         },
         error: scenario.error.as_ref().map(|failure| format!("{}: {}", failure.stage, failure.message)),
     }

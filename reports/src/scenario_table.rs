@@ -5,6 +5,7 @@ use tollgate_record::{FailingKind, SwapKind};
 use crate::grid::Grid;
 use crate::life_table::Part;
 use crate::number::{bytes, duration, grouped, percent};
+use crate::scale_table::{self, scale_sheet};
 use crate::scenario::{Course, FailingFigures, ReloadFigures, ScenarioFigures, SwapFigures};
 use crate::text;
 
@@ -12,16 +13,16 @@ use crate::text;
 pub(crate) struct Sheet {
     pub(crate) title: String,
     /// Titles, and whether it is text that stands below.
-    pub(crate) columns: Vec<(&'static str, bool)>,
+    pub(crate) columns: Vec<(String, bool)>,
     pub(crate) rows: Vec<Vec<String>>,
     /// Columns that a narrow terminal goes without, first to last.
-    dispensable: Vec<usize>,
+    pub(crate) dispensable: Vec<usize>,
     /// The answer in words.
     pub(crate) sentences: Vec<String>,
     /// What must be seen.
     pub(crate) warnings: Vec<String>,
     /// What the columns mean.
-    pub(crate) legend: &'static str,
+    pub(crate) legend: String,
 }
 
 const RELOAD: &str = "until new: from the rename of the new file over the old one until an answer showed the new configuration. \
@@ -37,13 +38,14 @@ pub(crate) fn sheets(scenarios: &[ScenarioFigures]) -> Vec<Sheet> {
 
 fn sheet(scenario: &ScenarioFigures) -> Sheet {
     let place = text::name(&format!("{} {}", scenario.gateway, scenario.gateway_version), 60);
-    let load = format!("{} requests/s", grouped(scenario.rate_per_s as u64));
-    let mut sheet = match (&scenario.reload, &scenario.failure) {
-        (Some(reload), _) => reload_sheet(reload, &place, &load),
-        (None, Some(arms)) => failure_sheet(arms, &place, &load),
-        (None, None) => failure_sheet(&[], &place, &load),
+    let load = scenario.rate_per_s.map_or_else(unknown, |rate| format!("{} requests/s", grouped(rate as u64)));
+    let mut sheet = match (&scenario.reload, &scenario.failure, &scenario.scale) {
+        (Some(reload), _, _) => reload_sheet(reload, &place, &load),
+        (None, Some(arms), _) => failure_sheet(arms, &place, &load),
+        (None, None, Some(scale)) => scale_sheet(scale, &place),
+        (None, None, None) => failure_sheet(&[], &place, &load),
     };
-    sheet.sentences.insert(0, requests(scenario));
+    sheet.sentences.splice(0..0, requests(scenario));
     if let Some(invalid) = &scenario.invalid {
         sheet.warnings.push(format!("Latencies must not be believed ({invalid}); counts may."));
     }
@@ -53,9 +55,9 @@ fn sheet(scenario: &ScenarioFigures) -> Sheet {
     sheet
 }
 
-/// What became of all requests.
-fn requests(scenario: &ScenarioFigures) -> String {
-    let faults = &scenario.faults;
+/// What became of all requests; none without a schedule.
+fn requests(scenario: &ScenarioFigures) -> Option<String> {
+    let (faults, planned) = (scenario.faults.as_ref()?, scenario.planned?);
     let kinds = [
         (faults.status, "answered with an error's status"),
         (faults.closed, "on a connection that broke"),
@@ -70,19 +72,23 @@ fn requests(scenario: &ScenarioFigures) -> String {
         .map(|(count, what)| format!("{} {what}", grouped(*count)))
         .collect();
     let what = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
-    format!(
+    Some(format!(
         "Lost: {} of {} requests{what}; connections closed: {}.",
         grouped(faults.total()),
-        grouped(scenario.planned),
-        grouped(scenario.connections_closed)
-    )
+        grouped(planned),
+        scenario.connections_closed.map_or_else(unknown, grouped)
+    ))
+}
+
+pub(crate) fn columns(titles: &[(&str, bool)]) -> Vec<(String, bool)> {
+    titles.iter().map(|(title, is_text)| ((*title).to_owned(), *is_text)).collect()
 }
 
 fn time(ns: Option<u64>) -> String {
     ns.map_or_else(unknown, |ns| duration(ns as f64))
 }
 
-fn unknown() -> String {
+pub(crate) fn unknown() -> String {
     "-".to_owned()
 }
 
@@ -124,7 +130,7 @@ fn reload_sheet(reload: &ReloadFigures, place: &str, load: &str) -> Sheet {
             grouped(reload.swaps),
             grouped(u64::from(reload.swaps_planned))
         ),
-        columns: vec![
+        columns: columns(&[
             ("new plugin", true),
             ("swap", true),
             ("swaps", false),
@@ -134,12 +140,12 @@ fn reload_sheet(reload: &ReloadFigures, place: &str, load: &str) -> Sheet {
             ("lost", false),
             ("p99", false),
             ("slowest", false),
-        ],
+        ]),
         rows: reload.rows.iter().map(row).chain([apart]).collect(),
         dispensable: vec![5, 7, 2, 4, 8, 1],
         sentences: vec![took_effect(reload), memory(reload)],
         warnings: reload.rows.iter().filter_map(not_taken).collect(),
-        legend: RELOAD,
+        legend: RELOAD.to_owned(),
     }
 }
 
@@ -219,7 +225,7 @@ fn failure_sheet(arms: &[FailingFigures], place: &str, load: &str) -> Sheet {
     };
     Sheet {
         title: format!("Plugins that fail on {place}, {load} over all arms"),
-        columns: vec![
+        columns: columns(&[
             ("policy", true),
             ("served", false),
             ("bypassed", false),
@@ -229,12 +235,12 @@ fn failure_sheet(arms: &[FailingFigures], place: &str, load: &str) -> Sheet {
             ("recovered", false),
             ("2nd time", false),
             ("by a swap", false),
-        ],
+        ]),
         rows: arms.iter().map(row).collect(),
         dispensable: vec![5, 4, 8, 1, 7],
         sentences: vec![up(arms)],
         warnings: Vec::new(),
-        legend: FAILURE,
+        legend: FAILURE.to_owned(),
     }
 }
 
@@ -258,8 +264,9 @@ pub(crate) fn parts(scenarios: &[ScenarioFigures], width: u16) -> Vec<Part> {
     let part = |sheet: Sheet| {
         let wrap = |texts: &[String]| texts.iter().flat_map(|text| text::wrap(text, wide)).collect::<Vec<_>>();
         let (sentences, warnings) = (wrap(&sheet.sentences), wrap(&sheet.warnings));
-        let grid = Grid { columns: sheet.columns, rows: sheet.rows, dispensable: sheet.dispensable };
-        let below = sentences.into_iter().chain(text::wrap(sheet.legend, wide));
+        let columns = sheet.columns.iter().map(|(title, is_text)| (title.as_str(), *is_text)).collect();
+        let grid = Grid { columns, rows: sheet.rows, dispensable: sheet.dispensable };
+        let below = sentences.into_iter().chain(text::wrap(&sheet.legend, wide));
         Part { title: sheet.title, lines: grid.lines(width).into_iter().chain(below).collect(), warnings }
     };
     sheets(scenarios).into_iter().map(part).collect()
@@ -269,10 +276,16 @@ pub(crate) fn parts(scenarios: &[ScenarioFigures], width: u16) -> Vec<Part> {
 pub(crate) fn headline(scenarios: &[ScenarioFigures]) -> Option<String> {
     let first = scenarios.first()?;
     let gateway = text::name(&first.gateway, 24);
-    let of = format!("{} of {} requests", grouped(first.faults.total()), grouped(first.planned));
-    Some(match (&first.reload, &first.failure) {
-        (Some(reload), _) => format!("Hot reload on {gateway}: {} swaps, {of} lost", grouped(reload.swaps)),
-        (None, _) if first.error.is_none() => format!("Plugins that fail leave {gateway} up"),
-        (None, _) => format!("Plugins that fail on {gateway}: it ended early"),
+    let of = || {
+        let (faults, planned) = (first.faults.as_ref()?, first.planned?);
+        Some(format!(", {} of {} requests lost", grouped(faults.total()), grouped(planned)))
+    };
+    Some(match (&first.reload, &first.scale) {
+        (Some(reload), _) => {
+            format!("Hot reload on {gateway}: {} swaps{}", grouped(reload.swaps), of().unwrap_or_default())
+        }
+        (None, Some(scale)) => scale_table::headline(scale, &gateway),
+        (None, None) if first.error.is_none() => format!("Plugins that fail leave {gateway} up"),
+        (None, None) => format!("Plugins that fail on {gateway}: it ended early"),
     })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use tollgate_gateways::Wish;
-use tollgate_record::{Arrivals, TimeBudget};
+use tollgate_record::{Arrivals, TimeBudget, VmUse};
 
 /// What a gateway plugin costs each request: measured in process and on a live gateway, proved equal, with intervals.
 #[derive(Debug, Parser)]
@@ -30,7 +30,7 @@ pub(crate) enum Verb {
     /// Whether a plugin got slower: a verdict and an exit status for CI
     #[command(after_help = gate::GATE_EXAMPLES)]
     Gate(gate::GateArgs),
-    /// What happens to requests while plugins are exchanged, or fail, on a gateway under load
+    /// What happens to requests while plugins are exchanged, fail, or are many, on a gateway
     #[command(after_help = SCENARIO_EXAMPLES)]
     Scenario(ScenarioArgs),
     /// Install a gateway into your cache folder
@@ -61,7 +61,9 @@ const RUN_EXAMPLES: &str = "Examples:
 const SCENARIO_EXAMPLES: &str = "Examples:
   tollgate scenario reload                         20 swaps among the Wasm plugins at 2,000 requests/s on Envoy
   tollgate scenario reload --swaps 100 --rate 2000 --time 510s
-  tollgate scenario failure                        plugins that trap, under each of Envoy's failure policies";
+  tollgate scenario failure                        plugins that trap, under each of Envoy's failure policies
+  tollgate scenario scale                          chains of 1 to 16 plugins with 1 and 2 workers: latency, VMs, memory
+  tollgate scenario scale --plugin ./mine.wasm --chain 1,5,10 --workers 1 --vms shared";
 
 /// What to run: shared by `run` and `verify`.
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -263,6 +265,9 @@ pub(crate) enum ScenarioName {
     Reload(ReloadArgs),
     /// Make plugins fail, once and again, under each failure policy: what clients saw, how long until recovery
     Failure(FailureArgs),
+    /// Put a plugin many times in a row, with one and more workers: added latency, VMs, resident memory
+    #[command(long_about = SCALE)]
+    Scale(ScaleArgs),
 }
 
 /// What every scenario takes.
@@ -271,12 +276,6 @@ pub(crate) struct ScenarioOptions {
     /// The gateway
     #[arg(long, value_name = "NAME", default_value = "envoy")]
     pub(crate) gateway: String,
-    /// Requests a second, all arms together
-    #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(1..=1_000_000), default_value = "2000")]
-    pub(crate) rate: u32,
-    /// Connections to each arm
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_024), default_value = "8")]
-    pub(crate) connections: u32,
     /// Envoy's binary (default: $TOLLGATE_ENVOY, PATH, then the cache folder)
     #[arg(long, value_name = "PATH")]
     pub(crate) envoy: Option<PathBuf>,
@@ -297,6 +296,17 @@ pub(crate) struct ScenarioOptions {
     pub(crate) format: Format,
 }
 
+/// The load of a scenario that has one.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ScenarioLoadArgs {
+    /// Requests a second, all arms together
+    #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(1..=1_000_000), default_value = "2000")]
+    pub(crate) rate: u32,
+    /// Connections to each arm
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_024), default_value = "8")]
+    pub(crate) connections: u32,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ReloadArgs {
     /// A plugin's name, or the path of a .wasm or .lua that takes the workload's configuration (default: all for Wasm)
@@ -309,6 +319,8 @@ pub(crate) struct ReloadArgs {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) time: Option<Duration>,
     #[command(flatten)]
+    pub(crate) load: ScenarioLoadArgs,
+    #[command(flatten)]
     pub(crate) options: ScenarioOptions,
 }
 
@@ -318,7 +330,64 @@ pub(crate) struct FailureArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
     pub(crate) time: Duration,
     #[command(flatten)]
+    pub(crate) load: ScenarioLoadArgs,
+    #[command(flatten)]
     pub(crate) options: ScenarioOptions,
+}
+
+const SCALE: &str = "Put a plugin many times in a row, with one and more workers: added latency, VMs, resident memory.
+
+Added latency is measured as `tollgate run` does: all lengths of a plugin's chain and both controls in one Envoy, shuffled rounds, \
+fresh starts, one connection to each. One connection is served by one worker, so with more workers it tells whether they are in \
+each other's way, not what they answer together. Memory is read in an Envoy for each chain, before and after requests to every worker.
+
+Envoy has each VM once per worker and twice for its main thread. Plugins of the same code share one when their `vm_id` is the \
+same: Istio and Higress give none, so there a plugin that is configured twice is in one VM (`--vms shared`); Envoy Gateway gives each \
+its own. Plugins of different code never share one, so `--vms own` is what a chain of different plugins takes.";
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ScaleArgs {
+    /// A plugin's name, or the path of a .wasm or .lua that takes the workload's configuration (default: lua, boundary,
+    /// rust-sdk, go-sdk, assemblyscript-sdk)
+    #[arg(long = "plugin", value_name = "NAME|PATH")]
+    pub(crate) plugins: Vec<String>,
+    /// Lengths of the chains; three or more make a line
+    #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1,2,4,8,16", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) chain: Vec<u32>,
+    /// Numbers of workers
+    #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1,2", value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub(crate) workers: Vec<u32>,
+    /// Whether the members of a chain share a Wasm VM
+    #[arg(long, value_enum, default_value = "own")]
+    pub(crate) vms: VmsArg,
+    /// Where the probe and the workers run, when latency is measured (default: same-core where the machine lets them)
+    #[arg(long, value_enum)]
+    pub(crate) placement: Option<PlacementArg>,
+    /// Fresh starts for each plugin and number of workers
+    #[arg(long, value_name = "NUMBER", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) starts: u32,
+    /// How long requests are timed, all starts together; starting Envoy and reading memory come on top
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "45s")]
+    pub(crate) time: Duration,
+    #[command(flatten)]
+    pub(crate) options: ScenarioOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VmsArg {
+    /// Each has its own, as different plugins do
+    Own,
+    /// One for all of them, as the same plugin configured several times has in Istio and Higress
+    Shared,
+}
+
+impl From<VmsArg> for VmUse {
+    fn from(vms: VmsArg) -> Self {
+        match vms {
+            VmsArg::Own => Self::Own,
+            VmsArg::Shared => Self::Shared,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

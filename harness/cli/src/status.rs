@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use tollgate_record::{BaselineError, Failure, FailureClass, Record, Soak};
+use tollgate_record::{BaselineError, Failure, FailureClass, Record, Scenario, Soak, Story};
 use tollgate_reports::SoakVerdict;
 
 /// How the program ends.
@@ -76,6 +76,13 @@ pub(crate) fn leaks(soak: &Soak) -> bool {
     tollgate_reports::judge(soak).verdict == SoakVerdict::Leak
 }
 
+/// Failures of chains of plugins.
+fn of_scale(scenario: &Scenario) -> Vec<&Failure> {
+    let Story::Scale(scale) = &scenario.story else { return Vec::new() };
+    let chains = scale.chains.iter().filter_map(|chain| chain.error.as_ref());
+    chains.chain(scale.footprints.iter().filter_map(|footprint| footprint.error.as_ref())).collect()
+}
+
 /// The status of a finished run: a wrong plugin outweighs a failing environment, for it is what the user can mend.
 pub(crate) fn of_record(record: &Record) -> Status {
     if record.interrupted {
@@ -90,6 +97,7 @@ pub(crate) fn of_record(record: &Record) -> Status {
         .iter()
         .filter_map(|cell| cell.error.as_ref())
         .chain(soaks().filter_map(|soak| soak.error.as_ref()))
+        .chain(record.scenarios.iter().flat_map(of_scale))
         .chain(record.loads.iter().filter_map(|load| load.error.as_ref()))
         .chain(record.loads.iter().flat_map(|load| &load.arms).filter_map(|arm| arm.error.as_ref()))
         .collect();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tollgate_fixtures::{Plugin, Workload};
 use tollgate_hosts::Inspection;
-use tollgate_record::{CellId, Failure, Placement, PluginKind};
+use tollgate_record::{CellId, Failure, Placement, PluginKind, VmUse};
 
 use crate::GatewayError;
 use crate::embedded::Embedded;
@@ -25,6 +25,10 @@ pub trait Gateway: Sync {
     fn runs(&self, kind: PluginKind) -> bool;
     /// Whether its plugins can be exchanged and made to fail while it runs ([`crate::scenario`]).
     fn runs_scenarios(&self) -> bool {
+        false
+    }
+    /// Whether a plugin can be in it several times in a row ([`Arm::chain`]).
+    fn runs_chains(&self) -> bool {
         false
     }
     /// What it would refuse a plugin for, as far as that can be told without running it; empty when nothing speaks
@@ -61,10 +65,21 @@ pub(crate) fn partition(gateway: &dyn Gateway, arms: &[Arm]) -> (Vec<usize>, Vec
                 let message = format!("{name} does not run {kind} plugins; leave it out with --skip");
                 refused.push((index, Failure::environment("start", message)));
             }
-            _ => loaded.push(index),
+            _ => match refuse_chain(gateway.name(), arm).filter(|_| !gateway.runs_chains()) {
+                Some(failure) => refused.push((index, failure)),
+                None => loaded.push(index),
+            },
         }
     }
     (loaded, refused)
+}
+
+/// What a gateway without chains says to one; none where there is none.
+pub(crate) fn refuse_chain(gateway: &str, arm: &Arm) -> Option<Failure> {
+    let plugin = arm.plugin.as_ref().filter(|_| arm.chain != 1)?;
+    let message =
+        format!("{gateway} does not run {} {} times in a row; take `--gateway envoy`", plugin.name, arm.chain);
+    Some(Failure::environment("start", message))
 }
 
 /// A cell as it stands in a run.
@@ -76,6 +91,8 @@ pub struct Arm {
     pub plugin: Option<Plugin>,
     /// What a request asks of it.
     pub workload: Workload,
+    /// How many times in a row the plugin is in the gateway; 1 unless more are wanted, which not every gateway can.
+    pub chain: u32,
 }
 
 /// How to start a gateway.
@@ -90,6 +107,10 @@ pub struct Options {
     /// Program and arguments that call [`crate::serve_external`], for the external plugin's process; empty takes this
     /// program with the verb `ext-proc`.
     pub external: Vec<OsString>,
+    /// Workers of the gateway, where it can have several; at least 1.
+    pub workers: u32,
+    /// Whether the members of a chain share a Wasm VM.
+    pub vms: VmUse,
     /// Core for the gateway; none leaves it to the scheduler.
     pub gateway_core: Option<u32>,
     /// Core for the probe; none takes the gateway's.
@@ -106,6 +127,8 @@ impl Default for Options {
             external: Vec::new(),
             base_port: None,
             start_timeout: Duration::from_secs(60),
+            workers: 1,
+            vms: VmUse::Own,
             gateway_core: None,
             probe_core: None,
             work_dir: None,

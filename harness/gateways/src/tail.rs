@@ -28,6 +28,8 @@ struct Lines {
     over: bool,
     /// Lines of `kept` that have not been taken as news yet.
     news: usize,
+    /// What lines are counted for, and how many had it.
+    counted: Option<(&'static str, u64)>,
 }
 
 impl Tail {
@@ -82,6 +84,23 @@ impl Tail {
         self.news();
     }
 
+    /// Counts lines that hold these words from now on.
+    pub(crate) fn count(&self, words: &'static str) {
+        self.lock().counted = Some((words, 0));
+    }
+
+    /// How many there were, waited for a little as long as there are fewer than that.
+    pub(crate) fn counted(&self, at_least: u64) -> u64 {
+        let begin = Instant::now();
+        let now = || self.lock().counted.map_or(0, |(_, count)| count);
+        while now() < at_least && begin.elapsed() < END_LAG {
+            thread::sleep(LAG);
+        }
+        // One too many would come a moment later.
+        thread::sleep(LAG);
+        now()
+    }
+
     /// The last lines as the end of a message: `; its last words: ...`, or nothing.
     pub(crate) fn last_words(&self) -> String {
         let lines = self.lines();
@@ -108,6 +127,9 @@ impl Tail {
             return;
         }
         let mut lines = self.lock();
+        if let Some((_, count)) = lines.counted.as_mut().filter(|(words, _)| line.contains(*words)) {
+            *count += 1;
+        }
         if lines.kept.len() == KEPT {
             lines.kept.pop_front();
         }
@@ -137,5 +159,16 @@ mod tests {
         tail.read(b"one more\n[backtrace] #7: [0x5575353943d4]\n".as_slice());
         assert_eq!(tail.news(), ["one more"]);
         assert!(tail.last_words().ends_with("one more"));
+    }
+
+    #[test]
+    fn counts_lines_that_are_not_kept_any_more() {
+        let tail = Tail::default();
+        tail.read(b"a call\n".as_slice());
+        tail.count("a call");
+        let text: String = (0..3 * KEPT).map(|number| format!("a call {number}\nanother\n")).collect();
+        tail.read(text.as_bytes());
+        assert_eq!(tail.counted(1), 3 * KEPT as u64);
+        assert_eq!(tail.counted(1_000), 3 * KEPT as u64, "it does not wait forever");
     }
 }

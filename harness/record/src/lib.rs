@@ -20,6 +20,7 @@ mod load;
 mod memory;
 mod plan;
 mod record;
+mod scale;
 mod scenario;
 mod series;
 
@@ -38,6 +39,7 @@ pub use load::{ArmLoad, Arrivals, Capacity, Faults, Load, Traffic, Window};
 pub use memory::{Memory, MemorySample, MemorySampler, Soak};
 pub use plan::{Plan, TimeBudget};
 pub use record::{Record, SCHEMA};
+pub use scale::{Chain, Footprint, Scale, VmUse};
 pub use scenario::{
     Around, Failing, FailingArm, FailingEvent, FailingKind, Outcomes, ProcessSample, Reload, Scenario, Story, Swap,
     SwapKind, SwapOutcome,

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, Histogram, Traffic};
+use crate::{Failure, Histogram, Scale, Traffic};
 
-/// A gateway under load while something happens to its plugins.
+/// A gateway under load while something happens to its plugins, or with many of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -10,8 +10,8 @@ pub struct Scenario {
     pub gateway: String,
     /// Version that it gave of itself; empty when it gave none.
     pub gateway_version: String,
-    /// Requests a second that were planned, all arms together.
-    pub rate_per_s: f64,
+    /// Requests a second that were planned, all arms together; none where each request waits for the one before.
+    pub rate_per_s: Option<f64>,
     /// Connections to each arm.
     pub connections: u32,
     /// What happened.
@@ -34,6 +34,8 @@ pub enum Story {
     Reload(Reload),
     /// Plugins fail, under each policy that the gateway has for it.
     Failure(Failing),
+    /// A plugin is there many times in a row, and workers are more than one.
+    Scale(Scale),
 }
 
 /// A gateway's process at one moment. What could not be read is none.

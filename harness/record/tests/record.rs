@@ -6,10 +6,10 @@ use std::fs;
 
 use proptest::prelude::*;
 use tollgate_record::{
-    ArmLoad, Around, Arrivals, Capacity, Cell, CellId, Control, Counters, Entry, Environment, Failing, FailingArm,
-    FailingEvent, FailingKind, Failure, Faults, Histogram, Journal, Load, Memory, MemorySample, Mode, Outcomes, Phase,
-    Placement, Plan, PluginKind, ProcessSample, Record, RecordError, Reload, SCHEMA, Scenario, Series, Soak, Spread,
-    Story, Swap, SwapKind, SwapOutcome, TimeBudget, Traffic, Variant, Window,
+    ArmLoad, Around, Arrivals, Capacity, Cell, CellId, Chain, Control, Counters, Entry, Environment, Failing,
+    FailingArm, FailingEvent, FailingKind, Failure, Faults, Footprint, Histogram, Journal, Load, Memory, MemorySample,
+    Mode, Outcomes, Phase, Placement, Plan, PluginKind, ProcessSample, Record, RecordError, Reload, SCHEMA, Scale,
+    Scenario, Series, Soak, Spread, Story, Swap, SwapKind, SwapOutcome, TimeBudget, Traffic, Variant, VmUse, Window,
 };
 
 fn id(plugin: &str) -> CellId {
@@ -88,7 +88,36 @@ fn load() -> Load {
     }
 }
 
-fn scenarios() -> [Scenario; 2] {
+fn scale() -> Scale {
+    let chain = |length, error: Option<Failure>| Chain {
+        plugin: "go-raw".into(),
+        language: "Go".into(),
+        length,
+        workers: 2,
+        series: vec![Series::of_values(0, &[10, 20])],
+        proof: error.is_none().then(|| "counted".to_owned()),
+        error,
+    };
+    let footprint = |plugin: Option<&str>, vms| Footprint {
+        plugin: plugin.map(str::to_owned),
+        language: "Go".into(),
+        length: 4,
+        workers: 2,
+        vms,
+        ready_bytes: Some(u64::MAX),
+        requests: vec![500, 501],
+        after_bytes: None,
+        error: None,
+    };
+    Scale {
+        vms: VmUse::Shared,
+        starts: 3,
+        chains: vec![chain(0, None), chain(16, Some(Failure::plugin("proof", "too few; look")))],
+        footprints: vec![footprint(None, None), footprint(Some("go-raw"), Some(16))],
+    }
+}
+
+fn scenarios() -> [Scenario; 3] {
     let mut near_ns = Histogram::new();
     near_ns.record(1_234);
     let swap = |outcome| Swap {
@@ -136,7 +165,7 @@ fn scenarios() -> [Scenario; 2] {
     let of = |story, process, error| Scenario {
         gateway: "envoy".into(),
         gateway_version: "1".into(),
-        rate_per_s: 0.1 + 0.2,
+        rate_per_s: Some(0.1 + 0.2),
         connections: 4,
         story,
         process,
@@ -147,6 +176,7 @@ fn scenarios() -> [Scenario; 2] {
     [
         of(Story::Reload(reload), vec![sample], None),
         of(Story::Failure(failing), Vec::new(), Some(Failure::environment("measure", "it died; run again"))),
+        Scenario { rate_per_s: None, ..of(Story::Scale(scale()), Vec::new(), None) },
     ]
 }
 

@@ -6,8 +6,10 @@
 mod article;
 mod bars;
 mod canvas;
+mod chain;
 mod cost;
 mod failing;
+mod lines;
 mod load;
 mod percentiles;
 mod reload;
@@ -16,6 +18,7 @@ mod scale;
 pub use article::article;
 pub use bars::bars;
 pub(crate) use bars::shows_noise;
+pub use chain::{chain_latency, chain_memory};
 pub use cost::cost;
 pub use failing::failing;
 pub(crate) use load::load;

@@ -1,14 +1,15 @@
-//! Plugins that were exchanged or failed under load.
+//! Plugins that were exchanged, failed, or were many.
 
 use tollgate_record::{Reload, Scenario, Story, SwapOutcome};
 
 use crate::charts;
-use crate::number::{duration, grouped};
+use crate::number::{bytes, duration, grouped, us};
+use crate::scaling::ScaleFigures;
 use crate::scenario_table::{Sheet, sheets};
 use crate::text::{escape, name};
 
 use super::View;
-use super::parts::{Cell, TableRow, figure, table};
+use super::parts::{Cell, TableRow, figure, plugin, table};
 
 pub(super) fn body(view: &View<'_>) -> String {
     let sheets = sheets(&view.summary.scenarios);
@@ -28,7 +29,7 @@ fn part(view: &View<'_>, index: usize, scenario: &Scenario, sheet: &Sheet) -> St
         html.push_str(&format!("<div class=\"caveats\" role=\"note\" aria-label=\"What went wrong\">{warnings}</div>"));
     }
     html.push_str(&own_table(sheet));
-    html.push_str(&format!("<p class=\"note\">{}</p>", escape(sheet.legend)));
+    html.push_str(&format!("<p class=\"note\">{}</p>", escape(&sheet.legend)));
     match &scenario.story {
         Story::Reload(reload) => {
             if let Some(svg) = charts::reload(reload, &view.id(&format!("reload{index}"))) {
@@ -43,6 +44,10 @@ fn part(view: &View<'_>, index: usize, scenario: &Scenario, sheet: &Sheet) -> St
                 html.push_str(&figure("Chart: outcomes over time", &svg, FAILING, &own_table(sheet)));
             }
         }
+        Story::Scale(_) => {
+            let figures = view.summary.scenarios.get(index).and_then(|figures| figures.scale.as_ref());
+            html.push_str(&figures.map(|scale| chains(view, index, scale)).unwrap_or_default());
+        }
     }
     html
 }
@@ -53,6 +58,60 @@ const AROUND: &str = "All swaps of a kind together. Zero is the end of the first
 const FAILING: &str = "Shares of requests by the time at which the schedule had them; an outcome that is there at all has at \
                        least a pixel. Lines: one request makes the plugin fail, one more does soon after, and the plugin gets \
                        another configuration.";
+
+const CHAINS: &str = "Each point was measured, in the same process and rounds as all others of its line. At 0 is no plugin at all, \
+                      measured as one: the noise.";
+
+const MEMORY: &str =
+    "Each point is a process of its own, after requests to each worker. At 0 is the gateway without a plugin.";
+
+fn chains(view: &View<'_>, index: usize, scale: &ScaleFigures) -> String {
+    let figures = every_chain(scale);
+    let latency = charts::chain_latency(scale, &view.id(&format!("chains{index}")));
+    let memory = charts::chain_memory(scale, &view.id(&format!("memory{index}")));
+    let latency = latency.map(|svg| figure("Chart: added latency of chains", &svg, CHAINS, &figures));
+    let memory = memory.map(|svg| figure("Chart: memory of chains", &svg, MEMORY, &figures));
+    [latency, memory].into_iter().flatten().collect()
+}
+
+/// Every length of every chain.
+fn every_chain(scale: &ScaleFigures) -> String {
+    let none = || "–".to_owned();
+    let time = |ns: Option<f64>| Cell::Number(ns.map_or_else(none, |ns| us(ns, 2)));
+    let size = |size: Option<u64>| Cell::Number(size.map_or_else(none, bytes));
+    let rows: Vec<TableRow> = scale
+        .lines
+        .iter()
+        .flat_map(|line| line.points.iter().map(move |point| (line, point)))
+        .map(|(line, point)| {
+            TableRow::new(vec![
+                plugin(&line.plugin, &line.language),
+                Cell::Number(line.workers.to_string()),
+                Cell::Number(point.length.to_string()),
+                time(point.added_ns.map(|ns| ns.p50)),
+                time(point.added_ns.and_then(|ns| ns.low)),
+                time(point.added_ns.and_then(|ns| ns.high)),
+                time(point.gateway_added_ns.map(|ns| ns.p50)),
+                Cell::Number(point.vms.map_or_else(none, grouped)),
+                size(point.ready_bytes),
+                size(point.after_bytes),
+            ])
+        })
+        .collect();
+    let columns = [
+        "Plugin",
+        ">workers",
+        ">in a row",
+        ">added µs",
+        ">low",
+        ">high",
+        ">own clock µs",
+        ">VMs",
+        ">resident, ready",
+        ">after requests",
+    ];
+    table("Every chain", &columns, &rows)
+}
 
 fn over_time(reload: &Reload) -> String {
     format!("Each point is the slowest request of {} ms, from its planned time.", grouped(reload.window_ms))
@@ -65,7 +124,7 @@ fn own_table(sheet: &Sheet) -> String {
         .map(|(title, is_text)| if *is_text { title.trim().to_owned() } else { format!(">{}", title.trim()) })
         .collect();
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let cell = |(text, (_, is_text)): (&String, &(&str, bool))| {
+    let cell = |(text, (_, is_text)): (&String, &(String, bool))| {
         if *is_text { Cell::Text(text.clone()) } else { Cell::Number(text.clone()) }
     };
     let row = |row: &Vec<String>| TableRow::new(row.iter().zip(&sheet.columns).map(cell).collect());

@@ -7,6 +7,7 @@ mod gate_live;
 mod html;
 mod lives;
 mod load;
+mod scale;
 mod scenario;
 mod soak;
 mod synthetic;

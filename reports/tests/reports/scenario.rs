@@ -108,7 +108,7 @@ fn failing() -> Failing {
     }
 }
 
-fn scenario(story: Story) -> Scenario {
+pub(crate) fn scenario(story: Story) -> Scenario {
     let sample = |at_ns, resident_bytes, vms: Option<(u64, u64)>| ProcessSample {
         at_ns,
         resident_bytes,
@@ -126,7 +126,7 @@ fn scenario(story: Story) -> Scenario {
     Scenario {
         gateway: "envoy".to_owned(),
         gateway_version: "1.40.0".to_owned(),
-        rate_per_s: 2_000.0,
+        rate_per_s: Some(2_000.0),
         connections: 8,
         story,
         process,
@@ -135,7 +135,7 @@ fn scenario(story: Story) -> Scenario {
 }
 
 /// A record of scenarios alone.
-fn of(scenarios: Vec<Scenario>) -> Record {
+pub(crate) fn of(scenarios: Vec<Scenario>) -> Record {
     let mut record = record(&Make { requests: 5, ..Make::default() });
     record.cells.clear();
     record.loads.clear();
@@ -144,7 +144,7 @@ fn of(scenarios: Vec<Scenario>) -> Record {
     record
 }
 
-fn shown(record: &Record) -> String {
+pub(crate) fn shown(record: &Record) -> String {
     table(&summarize(record), TableOptions { width: 120, colour: false })
 }
 

@@ -1,6 +1,6 @@
-//! `tollgate scenario`: what happens to requests while plugins are exchanged, or fail.
+//! `tollgate scenario`: what happens to requests while plugins are exchanged, fail, or are many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tollgate_fixtures::{Plugin, plugins};
-use tollgate_gateways::scenario::{ScenarioLoad, ScenarioProgress, can_exchange, failure, reload};
+use tollgate_gateways::scenario::{ScalePlan, ScenarioLoad, ScenarioProgress, can_exchange, failure, reload, scale};
 use tollgate_gateways::{GATEWAYS, Gateway, Options};
 use tollgate_record::{Entry, Journal, Placement, Plan, PluginKind, Record, SCHEMA, Scenario, TimeBudget};
 use tollgate_reports::summarize;
 
-use crate::args::{ReloadArgs, ScenarioArgs, ScenarioName, ScenarioOptions};
+use crate::args::{ReloadArgs, ScaleArgs, ScenarioArgs, ScenarioLoadArgs, ScenarioName, ScenarioOptions};
 use crate::machine::{self, CpuTicks};
 use crate::progress::Progress;
 use crate::status::{self, Status, usage};
@@ -23,40 +23,41 @@ use crate::{interrupt, plan, select};
 /// Time for a swap, when no time is given.
 const SWAP: Duration = Duration::from_secs(2);
 
+/// Plugins whose chains are measured when none is named: the floor, a script, and each language's SDK.
+const SCALED: [&str; 5] = ["lua", "boundary", "rust-sdk", "go-sdk", "assemblyscript-sdk"];
+
 /// Runs a scenario, prints it and writes its record and report.
 pub(crate) fn run(args: &ScenarioArgs) -> anyhow::Result<Status> {
     interrupt::install()?;
-    let (options, duration) = match &args.scenario {
-        ScenarioName::Reload(reload) => (&reload.options, reload.time.unwrap_or(SWAP * reload.swaps)),
-        ScenarioName::Failure(failure) => (&failure.options, failure.time),
+    let options = match &args.scenario {
+        ScenarioName::Reload(reload) => &reload.options,
+        ScenarioName::Failure(failure) => &failure.options,
+        ScenarioName::Scale(scale) => &scale.options,
     };
     let gateway = gateway(&options.gateway)?;
-    let plugins = match &args.scenario {
-        ScenarioName::Reload(reload) => wanted(reload, gateway.name())?,
-        ScenarioName::Failure(_) => Vec::new(),
-    };
     let seed = options.seed.unwrap_or_else(run::clock_seed);
+    let task = task(&args.scenario, gateway.name(), seed)?;
+    let duration = task.planned();
     fs::create_dir_all(&options.out)
         .with_context(|| format!("cannot make the folder {}; name another with --out", options.out.display()))?;
     let of_gateway = Options { envoy: options.envoy.clone(), base_port: options.base_port, ..Options::default() };
     let progress = Progress::new(duration, options.quiet);
     let journal_path = options.out.join("journal.jsonl");
-    let (mut journal, aside) = Journal::create(&journal_path, begin(gateway, &of_gateway, seed))?;
+    let (mut journal, aside) = Journal::create(&journal_path, begin(gateway, &of_gateway, &task, seed))?;
     if let Some(aside) = aside {
         progress.note(&format!("the journal of a run that was killed is now {}", aside.display()));
     }
 
     let ticks = CpuTicks::now();
-    let load =
-        ScenarioLoad { rate: f64::from(options.rate), connections: options.connections as usize, duration, seed };
     let mut watcher = |now: ScenarioProgress<'_>| {
         progress.set_done(now.elapsed.min(duration));
         progress.say(now.doing);
         if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let scenario = match &args.scenario {
-        ScenarioName::Reload(args) => reload(&plugins, args.swaps, &load, &of_gateway, &mut watcher),
-        ScenarioName::Failure(_) => failure(&load, &of_gateway, &mut watcher),
+    let scenario = match &task {
+        Task::Reload { plugins, swaps, load } => reload(plugins, *swaps, load, &of_gateway, &mut watcher),
+        Task::Failure(load) => failure(load, &of_gateway, &mut watcher),
+        Task::Scale(plan) => scale(plan, &of_gateway, &mut watcher),
     };
     let scenario = match scenario {
         Ok(scenario) => scenario,
@@ -84,6 +85,73 @@ fn finish(record: &Record, options: &ScenarioOptions, journal: &Path, took: Dura
     Ok(status::of_record(record))
 }
 
+/// What is to be done.
+enum Task {
+    Reload { plugins: Vec<Plugin>, swaps: u32, load: ScenarioLoad },
+    Failure(ScenarioLoad),
+    Scale(ScalePlan),
+}
+
+impl Task {
+    fn planned(&self) -> Duration {
+        match self {
+            Self::Reload { load, .. } | Self::Failure(load) => load.duration,
+            Self::Scale(plan) => plan.planned(),
+        }
+    }
+
+    fn placement(&self) -> Placement {
+        match self {
+            // A gateway that loads a plugin needs another core than the one on which it answers, and so does the load.
+            Self::Reload { .. } | Self::Failure(_) => Placement::Unpinned,
+            Self::Scale(plan) => plan.placement.clone(),
+        }
+    }
+
+    fn starts(&self) -> u32 {
+        match self {
+            Self::Reload { .. } | Self::Failure(_) => 1,
+            Self::Scale(plan) => plan.starts,
+        }
+    }
+}
+
+fn task(scenario: &ScenarioName, gateway: &str, seed: u64) -> anyhow::Result<Task> {
+    let load = |load: &ScenarioLoadArgs, duration| ScenarioLoad {
+        rate: f64::from(load.rate),
+        connections: load.connections as usize,
+        duration,
+        seed,
+    };
+    Ok(match scenario {
+        ScenarioName::Reload(args) => Task::Reload {
+            plugins: exchanged(args, gateway)?,
+            swaps: args.swaps,
+            load: load(&args.load, args.time.unwrap_or(SWAP * args.swaps)),
+        },
+        ScenarioName::Failure(args) => Task::Failure(load(&args.load, args.time)),
+        ScenarioName::Scale(args) => Task::Scale(scale_plan(args, seed)?),
+    })
+}
+
+fn scale_plan(args: &ScaleArgs, seed: u64) -> anyhow::Result<ScalePlan> {
+    let names: Vec<String> = match args.plugins.as_slice() {
+        [] => SCALED.map(str::to_owned).to_vec(),
+        names => names.to_vec(),
+    };
+    let once = |numbers: &[u32]| BTreeSet::from_iter(numbers.iter().copied()).into_iter().collect();
+    Ok(ScalePlan {
+        plugins: named(&names)?,
+        lengths: once(&args.chain),
+        workers: once(&args.workers),
+        vms: args.vms.into(),
+        placement: plan::placement(args.placement)?,
+        starts: args.starts,
+        duration: args.time,
+        seed,
+    })
+}
+
 /// The gateway of that name, if it can do this.
 fn gateway(name: &str) -> anyhow::Result<&'static dyn Gateway> {
     let able = || {
@@ -104,11 +172,11 @@ fn gateway(name: &str) -> anyhow::Result<&'static dyn Gateway> {
 }
 
 /// The plugins to exchange.
-fn wanted(args: &ReloadArgs, gateway: &str) -> anyhow::Result<Vec<Plugin>> {
+fn exchanged(args: &ReloadArgs, gateway: &str) -> anyhow::Result<Vec<Plugin>> {
     if args.plugins.is_empty() {
         return Ok(plugins().iter().filter(|plugin| plugin.kind == PluginKind::ProxyWasm).cloned().collect());
     }
-    let found: Vec<Plugin> = args.plugins.iter().map(|plugin| select::plugin(plugin)).collect::<anyhow::Result<_>>()?;
+    let found = named(&args.plugins)?;
     match found.iter().find(|plugin| !can_exchange(plugin.kind)) {
         None => Ok(found),
         Some(plugin) => Err(usage(format!(
@@ -119,8 +187,24 @@ fn wanted(args: &ReloadArgs, gateway: &str) -> anyhow::Result<Vec<Plugin>> {
     }
 }
 
+/// Plugins by their names or paths, each once.
+fn named(names: &[String]) -> anyhow::Result<Vec<Plugin>> {
+    let mut found: Vec<Plugin> = Vec::new();
+    for name in names {
+        let mut plugin = select::plugin(name)?;
+        if found.iter().any(|other| (&other.name, &other.sha256) == (&plugin.name, &plugin.sha256)) {
+            continue;
+        }
+        if found.iter().any(|other| other.name == plugin.name) {
+            plugin.name = name.clone();
+        }
+        found.push(plugin);
+    }
+    Ok(found)
+}
+
 /// The record of a scenario that has not begun.
-fn begin(gateway: &dyn Gateway, options: &Options, seed: u64) -> Record {
+fn begin(gateway: &dyn Gateway, options: &Options, task: &Task, seed: u64) -> Record {
     let mut versions = BTreeMap::from([("tollgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
     // One that cannot say its version will not start either, and that is told then.
     if let Ok(version) = gateway.version(options) {
@@ -137,7 +221,7 @@ fn begin(gateway: &dyn Gateway, options: &Options, seed: u64) -> Record {
         plan: Plan {
             seed,
             time: TimeBudget::Standard,
-            starts: 1,
+            starts: task.starts(),
             rounds_per_block: 1,
             requests_per_batch: 1,
             timed_with_limits: None,
@@ -145,8 +229,7 @@ fn begin(gateway: &dyn Gateway, options: &Options, seed: u64) -> Record {
             workloads: vec!["headers".to_owned()],
             // What varies with each swap.
             operations: BTreeMap::new(),
-            // A gateway that loads a plugin needs another core than the one on which it answers, and so does the load.
-            placement: BTreeMap::from([(gateway.name().to_owned(), Placement::Unpinned)]),
+            placement: BTreeMap::from([(gateway.name().to_owned(), task.placement())]),
             live_gate: None,
         },
         cells: Vec::new(),

@@ -204,7 +204,7 @@ fn loaded(arms: Vec<WorkerArm>) -> anyhow::Result<Vec<Arm>> {
 
 /// The same, as a gateway takes them.
 fn loaded_live(arms: Vec<WorkerArm>) -> anyhow::Result<Vec<tollgate_gateways::Arm>> {
-    let live = |Arm { id, plugin, workload }| tollgate_gateways::Arm { id, plugin, workload };
+    let live = |Arm { id, plugin, workload }| tollgate_gateways::Arm { id, plugin, workload, chain: 1 };
     Ok(loaded(arms)?.into_iter().map(live).collect())
 }
 

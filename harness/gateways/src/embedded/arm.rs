@@ -13,6 +13,7 @@ use tollgate_record::Failure;
 use super::NAME;
 use super::modules::Modules;
 use super::tally::Tally;
+use crate::gateway::refuse_chain;
 use crate::{ARM_HEADER, Arm, BODY, CANARY_HEADER, LEFT_HEADER, ROUND_HEADER, arm_label};
 
 /// An arm inside the gateway: its plugin's instance and the exchange that requests are turned into.
@@ -33,6 +34,9 @@ const CONTENT_TYPE: (&str, &str) = ("content-type", "text/plain");
 impl Served {
     /// Makes the arm's instance, here in the gateway's thread.
     pub(super) fn new(arm: &Arm, tally: Arc<Tally>, modules: &mut Modules) -> Result<Self, Failure> {
+        if let Some(failure) = refuse_chain(NAME, arm) {
+            return Err(failure);
+        }
         let instance = match &arm.plugin {
             None => None,
             Some(plugin) => {

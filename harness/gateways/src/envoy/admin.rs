@@ -10,6 +10,14 @@ use crate::GatewayError;
 /// Long enough for an Envoy that is busy, short enough not to hang with one that hangs.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Wasm VMs of the whole process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Vms {
+    pub(crate) active: u64,
+    /// None while there is none: Envoy forgets its counter with the last one.
+    pub(crate) created: Option<u64>,
+}
+
 /// Envoy's administration port.
 #[derive(Debug)]
 pub(super) struct Admin {
@@ -53,9 +61,24 @@ impl Admin {
         Ok(json["stats"].as_array().into_iter().flatten().filter_map(stat).collect())
     }
 
+    /// Wasm VMs of the whole process.
+    pub(super) fn vms(&self) -> Result<Vms, GatewayError> {
+        let stats = self.stats("^wasm.envoy.wasm.runtime.v8")?;
+        let of = |name: &str| stats.get(&format!("wasm.envoy.wasm.runtime.v8.{name}")).copied();
+        Ok(Vms { active: of("active").unwrap_or(0), created: of("created") })
+    }
+
     /// Lets it write out what it keeps of its access logs.
     pub(super) fn flush_logs(&self) -> Result<(), GatewayError> {
-        let path = "/reopen_logs";
+        self.post("/reopen_logs")
+    }
+
+    /// Lets it say more, or less, of what it does with Wasm plugins: at `trace` every call into one.
+    pub(super) fn log_wasm(&self, level: &str) -> Result<(), GatewayError> {
+        self.post(&format!("/logging?wasm={level}"))
+    }
+
+    fn post(&self, path: &str) -> Result<(), GatewayError> {
         let answer = self.client.post(format!("http://{}{path}", self.address)).send();
         let answer = answer.and_then(reqwest::blocking::Response::error_for_status);
         answer.map(drop).map_err(|error| failed(format!("{path}: {error}")))

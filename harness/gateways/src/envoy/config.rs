@@ -3,7 +3,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tollgate_fixtures::Plugin;
-use tollgate_record::PluginKind;
+use tollgate_record::{PluginKind, VmUse};
 
 use super::NAME;
 use super::external::{CONFIG_HEADER, Door};
@@ -55,8 +55,13 @@ impl Config {
                 Some((PluginKind::Native, plugin)) => Some(native(&template, arm, index, &file(&plugin.bytes)?)),
                 Some((PluginKind::External, _)) => Some(external(&template, arm, index)),
             };
+            let members = plugin.iter().flat_map(|filter| chain(filter, arm, index, options.vms));
             let port = options.listen_address(index)?.port();
-            let mut listener = listener(&template, &arms[index], index, port, plugin);
+            let mut listener = listener(&template, &arms[index], index, port, members.collect());
+            if options.workers > 1 {
+                // Otherwise one worker may take all connections, and the others would say nothing.
+                listener["connection_balance_config"] = json!({ "exact_balance": {} });
+            }
             log_times(&mut listener, index, &times.path());
             listeners.push(listener);
         }
@@ -93,14 +98,42 @@ pub(super) fn arm_name(index: usize) -> String {
     format!("arm_{index}")
 }
 
-pub(super) fn listener(template: &Value, arm: &Arm, index: usize, port: u16, plugin: Option<Value>) -> Value {
+/// The members of an arm's chain: filters that differ in their names and, where each is to have a VM of its own, in the
+/// VM's id. Those that count do so under one name, so that the sum is what Envoy tells.
+fn chain(filter: &Value, arm: &Arm, index: usize, vms: VmUse) -> Vec<Value> {
+    let is_wasm = arm.plugin.as_ref().is_some_and(|plugin| plugin.kind == PluginKind::ProxyWasm);
+    let member = |number: u32| {
+        let mut filter = filter.clone();
+        if number > 0 {
+            let name = member_name(index, number);
+            filter["name"] = json!(name);
+            if is_wasm {
+                let config = &mut filter["typed_config"]["config"];
+                config["name"] = json!(name);
+                if vms == VmUse::Own {
+                    config["vm_config"]["vm_id"] = json!(name);
+                }
+            }
+        }
+        filter
+    };
+    (0..arm.chain).map(member).collect()
+}
+
+/// What a member of an arm's chain is called; the first has the arm's name.
+fn member_name(index: usize, number: u32) -> String {
+    format!("{}_{number}", arm_name(index))
+}
+
+pub(super) fn listener(template: &Value, arm: &Arm, index: usize, port: u16, plugins: Vec<Value>) -> Value {
     let mut listener = template["listener"].clone();
     listener["name"] = json!(arm_name(index));
+    listener["stat_prefix"] = json!(arm_name(index));
     listener["address"]["socket_address"]["port_value"] = json!(port);
     let manager = at(&mut listener, MANAGER);
     manager["stat_prefix"] = json!(arm_name(index));
-    if let (Some(plugin), Some(filters)) = (plugin, manager["http_filters"].as_array_mut()) {
-        filters.insert(0, plugin);
+    if let Some(filters) = manager["http_filters"].as_array_mut() {
+        filters.splice(0..0, plugins);
     }
     if !arm.workload.request_body.is_empty()
         && let Some(filters) = manager["http_filters"].as_array_mut()
@@ -222,6 +255,7 @@ mod tests {
             },
             plugin: tollgate_fixtures::plugin(plugin).cloned(),
             workload: workload.clone(),
+            chain: 1,
         };
         let arms = ["A", "lua", "boundary", "native", "external"].map(arm);
         let config =
@@ -252,6 +286,22 @@ mod tests {
         assert_eq!([0, 1, 2, 3, 4].map(filters), [1, 2, 2, 2, 2]);
         let ports = listeners.iter().map(|listener| listener["address"]["socket_address"]["port_value"].as_u64());
         assert_eq!(ports.collect::<Vec<_>>(), [9_000, 9_002, 9_001, 9_004, 9_003].map(Some));
+    }
+
+    #[test]
+    fn the_members_of_a_chain_differ_in_name_and_share_a_vm_only_where_they_are_to() {
+        let template: Value = serde_json::from_str(TEMPLATE).unwrap();
+        let plugin = tollgate_fixtures::plugin("boundary").unwrap();
+        let headers = tollgate_fixtures::workload("headers").unwrap();
+        let arm = Arm { chain: 3, ..crate::scenario::arm("boundary", Some(plugin), 20, headers) };
+        let filter = proxy_wasm(&template, &arm, 4, "/a");
+        for (vms, ids) in [(VmUse::Own, ["arm_4", "arm_4_1", "arm_4_2"]), (VmUse::Shared, ["arm_4"; 3])] {
+            let members = chain(&filter, &arm, 4, vms);
+            let config = |member: &Value| member["typed_config"]["config"].clone();
+            let of = |pointer: &str| members.iter().map(|m| config(m).pointer(pointer).cloned()).collect::<Vec<_>>();
+            assert_eq!(of("/vm_config/vm_id"), ids.map(|id| Some(json!(id))));
+            assert_eq!(of("/name"), ["arm_4", "arm_4_1", "arm_4_2"].map(|name| Some(json!(name))));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Listeners whose plugins come from files that Envoy watches: what is renamed over such a file takes the place of what
 //! it held (`config_discovery` with a `path_config_source`), without a restart and without a control plane.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
 
+use super::admin::Vms;
 use super::config::{Config, MANAGER, ROUTE, TEMPLATE, arm_name, at, keep_copy, listener, lua, proxy_wasm};
 use super::launch::{LaunchError, Launched, launch_with};
 use super::{NAME, find, find_envoy};
@@ -65,14 +66,6 @@ pub(crate) struct Taken {
     pub(crate) accepted: u64,
     /// Files that it could not read, or whose plugins it refused.
     pub(crate) refused: u64,
-}
-
-/// Wasm VMs of the whole process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Vms {
-    pub(crate) active: u64,
-    /// None while there is none: Envoy forgets its counter with the last one.
-    pub(crate) created: Option<u64>,
 }
 
 /// An Envoy that takes requests, and other plugins while it does.
@@ -160,9 +153,7 @@ impl SwappingEnvoy {
 
     /// Wasm VMs. Asks the main thread, too.
     pub(crate) fn vms(&self) -> Result<Vms, GatewayError> {
-        let stats: HashMap<String, u64> = self.launched.admin.stats("^wasm.envoy.wasm.runtime.v8")?;
-        let of = |name: &str| stats.get(&format!("wasm.envoy.wasm.runtime.v8.{name}")).copied();
-        Ok(Vms { active: of("active").unwrap_or(0), created: of("created") })
+        self.launched.admin.vms()
     }
 
     /// Number of its process.
@@ -209,7 +200,8 @@ fn watching(
             },
         })
     });
-    let mut listener = listener(template, &slot.arm, index, options.listen_address(index)?.port(), plugin);
+    let mut listener =
+        listener(template, &slot.arm, index, options.listen_address(index)?.port(), plugin.into_iter().collect());
     let shown: String = slot.shown.iter().map(|header| format!("%REQ({header})%")).collect();
     let manager = at(&mut listener, MANAGER);
     at(manager, &format!("{ROUTE}/response_headers_to_add/1/header"))["value"] = json!(shown);

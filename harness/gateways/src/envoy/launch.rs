@@ -65,7 +65,7 @@ pub(super) fn launch(
 pub(super) fn launch_with(binary: &Path, mut config: Config, options: &Options) -> Result<Launched, LaunchError> {
     let external = config.door.take().map(|door| door.serve(options)).transpose();
     let external = external.map_err(GatewayError::system("start the external plugin's process"))?;
-    let mut command = command(binary, &config);
+    let mut command = command(binary, &config, options.workers);
     command.args(["--admin-address-path", &config.admin_address.path()]);
     let mut child = spawn(command, &config)?;
     let begin = Instant::now();
@@ -105,7 +105,7 @@ pub(super) fn validate(
     // Ports play no part in it, and the copy to keep is that of the whole.
     let alone = Options { base_port: None, work_dir: None, ..options.clone() };
     let config = Config::new(arms, loaded, &alone)?;
-    let mut command = command(binary, &config);
+    let mut command = command(binary, &config, options.workers);
     command.args(["--mode", "validate"]);
     let mut child = spawn(command, &config)?;
     let begin = Instant::now();
@@ -121,7 +121,7 @@ pub(super) fn validate(
     }
 }
 
-/// Keeps the one worker on a core, and only that: Envoy's main thread and V8's compiler threads would be in its way
+/// Keeps the workers on a core, and only them: Envoy's main thread and V8's compiler threads would be in its way
 /// there, and on their own cores they make Envoy ready several times earlier.
 fn pin_worker(child: &Child, core: u32) -> Result<(), GatewayError> {
     let pinned = child.pin_threads("wrk:", core).map_err(GatewayError::system("keep envoy's worker on its core"))?;
@@ -134,12 +134,12 @@ fn pin_worker(child: &Child, core: u32) -> Result<(), GatewayError> {
     }
 }
 
-fn command(binary: &Path, config: &Config) -> Command {
+fn command(binary: &Path, config: &Config, workers: u32) -> Command {
     let mut command = Command::new(binary);
     command
         .args(["--config-path", &config.bootstrap.path()])
-        // One worker, so that all arms share it and rounds compare like with like.
-        .args(["--concurrency", "1"])
+        // One worker, unless more are asked for: all arms share it, and rounds compare like with like.
+        .args(["--concurrency", &workers.to_string()])
         .arg("--disable-hot-restart")
         .args(["--log-level", "error", "--log-format", "[%n] %v"]);
     command

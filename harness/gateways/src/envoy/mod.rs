@@ -19,6 +19,7 @@ use tollgate_record::PluginKind;
 pub(crate) use discovery::{FailurePolicy, Slot, SwappingEnvoy, Taken};
 pub use external::serve_external;
 pub use find::find_envoy;
+pub(crate) use running::RunningEnvoy;
 
 use crate::gateway::partition;
 use crate::{Arm, Gateway, GatewayError, Options, Running};
@@ -49,6 +50,10 @@ impl Gateway for Envoy {
         true
     }
 
+    fn runs_chains(&self) -> bool {
+        true
+    }
+
     fn objections(&self, plugin: &Plugin, found: &Inspection) -> Vec<String> {
         match found {
             Inspection::Wasm(found) => objections::to_wasm(found),
@@ -58,23 +63,28 @@ impl Gateway for Envoy {
     }
 
     fn start(&self, arms: &[Arm], options: &Options) -> Result<Box<dyn Running>, GatewayError> {
-        let binary = find_envoy(options.envoy.as_deref())?;
-        find::version_of(&binary)?;
-        let (mut loaded, mut refused) = partition(self, arms);
-        refused.extend(module::refuse(arms, &mut loaded));
-        // Envoy stops at the first plugin that it refuses, so this ends after as many turns as there are such plugins.
-        loop {
-            let ended = match launch::launch(&binary, arms, &loaded, options) {
-                Ok(started) => return Ok(Box::new(running::RunningEnvoy::new(started, arms, refused))),
-                Err(launch::LaunchError::Ended(ended)) => ended,
-                Err(launch::LaunchError::Failed(error)) => return Err(error),
-            };
-            let culprits = refusal::culprits(&binary, arms, &loaded, &ended, options)?;
-            if culprits.is_empty() {
-                return Err(ended.into_error());
-            }
-            loaded.retain(|arm| culprits.iter().all(|(culprit, _)| culprit != arm));
-            refused.extend(culprits);
+        Ok(Box::new(start(arms, options)?))
+    }
+}
+
+/// Starts it, with what only Envoy can tell.
+pub(crate) fn start(arms: &[Arm], options: &Options) -> Result<RunningEnvoy, GatewayError> {
+    let binary = find_envoy(options.envoy.as_deref())?;
+    find::version_of(&binary)?;
+    let (mut loaded, mut refused) = partition(&Envoy, arms);
+    refused.extend(module::refuse(arms, &mut loaded));
+    // Envoy stops at the first plugin that it refuses, so this ends after as many turns as there are such plugins.
+    loop {
+        let ended = match launch::launch(&binary, arms, &loaded, options) {
+            Ok(started) => return Ok(RunningEnvoy::new(started, arms, refused)),
+            Err(launch::LaunchError::Ended(ended)) => ended,
+            Err(launch::LaunchError::Failed(error)) => return Err(error),
+        };
+        let culprits = refusal::culprits(&binary, arms, &loaded, &ended, options)?;
+        if culprits.is_empty() {
+            return Err(ended.into_error());
         }
+        loaded.retain(|arm| culprits.iter().all(|(culprit, _)| culprit != arm));
+        refused.extend(culprits);
     }
 }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use tollgate_record::{Failure, PluginKind};
 
 use super::NAME;
+use super::admin::Vms;
 use super::config::arm_name;
 use super::launch::Launched;
 use super::own_time;
 use crate::child::describe;
-use crate::{Arm, GatewayError, OwnTime, Running};
+use crate::{Arm, GatewayError, OwnTime, Probe, Running};
 
 /// Envoy counts a request a moment after its response is on its way.
 const COUNTERS_SETTLE: Duration = Duration::from_secs(1);
@@ -18,19 +19,82 @@ const COUNTERS_SETTLE: Duration = Duration::from_secs(1);
 /// How long it may take until a process whose sockets are closed can be waited for.
 const DEATH_SHOWS: Duration = Duration::from_millis(50);
 
+/// What Envoy says of each call of a plugin that handles a request, and of each context that is made for one.
+const HANDLES: &str = "[host->vm] proxy_on_request_headers(";
+const CONTEXT: &str = "[host->vm] proxy_on_context_create(";
+
+/// What is known of an arm.
+#[derive(Debug)]
+struct Known {
+    kind: Option<PluginKind>,
+    /// Times that the plugin is in it.
+    chain: u64,
+    /// What Envoy says of each plugin that runs for a request.
+    runs: &'static str,
+    /// Requests that were sent to it and are in nobody's count.
+    traced: u64,
+    /// Runs of the plugin in the last one of them.
+    seen: Option<u64>,
+}
+
 /// An Envoy that takes requests.
 #[derive(Debug)]
-pub(super) struct RunningEnvoy {
+pub(crate) struct RunningEnvoy {
     launched: Launched,
-    /// Kind of each arm's plugin.
-    kinds: Vec<Option<PluginKind>>,
+    known: Vec<Known>,
     refused: Vec<(usize, Failure)>,
 }
 
 impl RunningEnvoy {
     pub(super) fn new(launched: Launched, arms: &[Arm], refused: Vec<(usize, Failure)>) -> Self {
-        let kinds = arms.iter().map(|arm| arm.plugin.as_ref().map(|plugin| plugin.kind)).collect();
-        Self { launched, kinds, refused }
+        let known = |arm: &Arm| Known {
+            kind: arm.plugin.as_ref().map(|plugin| plugin.kind),
+            chain: u64::from(arm.chain),
+            // Somebody's own plugin may handle no request headers.
+            runs: if arm.plugin.as_ref().is_some_and(|plugin| plugin.workload_checked) { HANDLES } else { CONTEXT },
+            traced: 0,
+            seen: None,
+        };
+        Self { launched, known: arms.iter().map(known).collect(), refused }
+    }
+
+    /// Number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.launched.child.id()
+    }
+
+    /// Wasm VMs.
+    pub(crate) fn vms(&self) -> Result<Vms, GatewayError> {
+        self.launched.admin.vms()
+    }
+
+    /// Connections that each worker has taken of an arm's listener.
+    pub(crate) fn connections(&self, arm: usize) -> Result<Vec<u64>, GatewayError> {
+        let prefix = format!("listener.{}.worker_", arm_name(arm));
+        let stats = self.launched.admin.stats(&format!("^{prefix}"))?;
+        let of = |worker: usize| stats.get(&format!("{prefix}{worker}.downstream_cx_total")).copied();
+        Ok((0..).map_while(of).collect())
+    }
+
+    /// Sends one request for which Envoy says every call of a Wasm plugin, and keeps how many there were for
+    /// [`Running::prove`]. Nothing else may be in flight. An arm without Wasm is passed over.
+    pub(crate) fn trace(&mut self, arm: usize, request: &[u8], timeout: Duration) -> Result<(), GatewayError> {
+        if self.known[arm].kind != Some(PluginKind::ProxyWasm) || self.is_refused(arm) {
+            return Ok(());
+        }
+        let (tail, known) = (self.launched.child.tail().clone(), &mut self.known[arm]);
+        tail.count(known.runs);
+        self.launched.admin.log_wasm("trace")?;
+        let address = self.launched.addresses[&arm_name(arm)];
+        let sent = Probe::connect(address, timeout).and_then(|mut probe| probe.exchange(request));
+        self.launched.admin.log_wasm("error")?;
+        // Who cannot be reached is told when it is measured.
+        if sent.is_ok() {
+            known.traced += 1;
+            known.seen = Some(tail.counted(known.chain));
+        }
+        tail.forget_news();
+        Ok(())
     }
 
     fn is_refused(&self, arm: usize) -> bool {
@@ -57,7 +121,7 @@ impl RunningEnvoy {
         loop {
             let stats = self.launched.admin.stats("^http.arm_")?;
             let counted = |(arm, &sent): (usize, &u64)| {
-                self.is_refused(arm) || stat(&stats, arm, "downstream_rq_completed") >= sent
+                self.is_refused(arm) || stat(&stats, arm, "downstream_rq_completed") >= sent + self.known[arm].traced
             };
             if requests_sent.iter().enumerate().all(counted) || begin.elapsed() > COUNTERS_SETTLE {
                 return Ok(stats);
@@ -67,6 +131,8 @@ impl RunningEnvoy {
     }
 
     fn prove_arm(&self, stats: &HashMap<String, u64>, arm: usize, sent: u64) -> Result<String, Failure> {
+        let Known { kind, chain, traced, seen, .. } = self.known[arm];
+        let sent = sent + traced;
         let counted = stat(stats, arm, "downstream_rq_completed");
         if counted != sent {
             let message = format!(
@@ -81,37 +147,58 @@ impl RunningEnvoy {
                 format!("only {passed} of {sent} requests got past the plugin; run `tollgate verify` to see why");
             return Err(Failure::plugin("proof", message));
         }
-        match self.kinds[arm] {
+        match kind {
             Some(PluginKind::Lua) => {
                 let prefix = format!("lua.{}", arm_name(arm));
                 let runs = stat(stats, arm, &format!("{prefix}.executions"));
                 let errors = stat(stats, arm, &format!("{prefix}.errors"));
                 // Lua in Envoy fails open: a script that breaks looks like a fast one. Envoy counts a run for each of
                 // `envoy_on_request` and `envoy_on_response` that the script defines.
-                if ![sent, 2 * sent].contains(&runs) || errors != 0 {
+                if ![sent * chain, 2 * sent * chain].contains(&runs) || errors != 0 {
                     let message = format!(
-                        "envoy ran the script {runs} times for {sent} requests, with {errors} errors; run `tollgate verify` \
-                         without a gateway to see what the script does in process"
+                        "envoy ran the script {runs} times for {sent} requests{}, with {errors} errors; run `tollgate verify` \
+                         without a gateway to see what the script does in process",
+                        times(chain)
                     );
                     return Err(Failure::plugin("proof", message));
                 }
-                Ok(format!("envoy counted {sent} requests, {runs} runs of the script and no error"))
+                Ok(format!("envoy counted {sent} requests{}, {runs} runs of the script and no error", times(chain)))
             }
             Some(PluginKind::External) => {
                 let count = |name: &str| stat(stats, arm, &format!("ext_proc.{}.{name}", arm_name(arm)));
                 let (streams, answers) = (count("streams_started"), count("stream_msgs_received"));
                 let failed = count("streams_failed") + count("message_timeouts") + count("rejected_header_mutations");
-                if (streams, answers, failed) != (sent, sent, 0) {
+                if (streams, answers, failed) != (sent * chain, sent * chain, 0) {
                     let message = format!(
                         "envoy asked the plugin's process {streams} times and was answered {answers} times for {sent} \
-                         requests, with {failed} failures; run again with this plugin alone"
+                         requests{}, with {failed} failures; run again with this plugin alone",
+                        times(chain)
                     );
                     return Err(Failure::plugin("proof", message));
                 }
-                Ok(format!("envoy counted {sent} requests and {answers} answers of the plugin's process, none failed"))
+                Ok(format!(
+                    "envoy counted {sent} requests{} and {answers} answers of the plugin's process, none failed",
+                    times(chain)
+                ))
             }
             Some(PluginKind::Native | PluginKind::ProxyWasm) => {
-                Ok(format!("envoy counted {sent} requests, and {passed} got past the plugin, which fails closed"))
+                let passed = format!(
+                    "envoy counted {sent} requests, and {passed} got past the plugin{}, which fails closed",
+                    times(chain)
+                );
+                match seen {
+                    None => Ok(passed),
+                    Some(runs) if runs == chain => Ok(format!(
+                        "{passed}; in one that it was asked to say every call of, it called it {runs} times"
+                    )),
+                    Some(runs) => Err(Failure::plugin(
+                        "proof",
+                        format!(
+                            "in a request that envoy was asked to say every call of, it called the plugin {runs} times in \
+                             place of {chain}; run `tollgate inspect` to see what the plugin exports"
+                        ),
+                    )),
+                }
             }
             None => Ok(format!("envoy counted {sent} requests, and there is no plugin")),
         }
@@ -158,7 +245,7 @@ impl Running for RunningEnvoy {
     }
 
     fn complaint(&mut self, arm: usize) -> Option<String> {
-        if self.kinds[arm] == Some(PluginKind::External)
+        if self.known[arm].kind == Some(PluginKind::External)
             && let Some(death) = self.external_death()
         {
             return Some(death);
@@ -189,6 +276,11 @@ impl Running for RunningEnvoy {
             thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// That a plugin is there more than once, in words.
+fn times(chain: u64) -> String {
+    if chain == 1 { String::new() } else { format!(" ({chain} in a row)") }
 }
 
 fn stat(stats: &HashMap<String, u64>, arm: usize, name: &str) -> u64 {

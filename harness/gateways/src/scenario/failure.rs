@@ -60,7 +60,7 @@ pub fn failure(load: &ScenarioLoad, options: &Options, watcher: Watcher<'_>) -> 
     Ok(Scenario {
         gateway: GATEWAY.to_owned(),
         gateway_version: version(options),
-        rate_per_s: load.rate,
+        rate_per_s: Some(load.rate),
         connections: load.connections as u32,
         process: Vec::new(),
         story: Story::Failure(Failing { arms: arms(cases, loaded, window), window_ms: window.as_millis() as u64 }),

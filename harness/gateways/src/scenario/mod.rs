@@ -1,11 +1,12 @@
-//! What happens to requests while something happens to plugins: they are exchanged, or they fail.
+//! What happens to requests while something happens to plugins: they are exchanged, they fail, or there are many.
 //!
-//! The load comes from [`crate::load`] on a thread of its own, and each request's end is noted; what is done to the
+//! In the first two the load comes from [`crate::load`] on a thread of its own, and each request's end is noted; what is done to the
 //! gateway is done from the thread that calls. The two are put together when the load is over.
 
 mod failure;
 mod process;
 mod reload;
+mod scale;
 mod swapper;
 mod swapping;
 mod timeline;
@@ -21,6 +22,7 @@ use tollgate_record::{Arrivals, CellId, Failure, Mode, Phase, PluginKind, Traffi
 
 pub use failure::failure;
 pub use reload::reload;
+pub use scale::{ScalePlan, scale};
 
 use crate::envoy::SwappingEnvoy;
 use crate::load::{Ended, LoadPlan, Target};
@@ -214,7 +216,7 @@ fn version(options: &Options) -> String {
 }
 
 /// An arm of Envoy with a plugin, or none, and so many operations.
-fn arm(name: &str, plugin: Option<&Plugin>, operations: u32, workload: &Workload) -> Arm {
+pub(crate) fn arm(name: &str, plugin: Option<&Plugin>, operations: u32, workload: &Workload) -> Arm {
     let id = CellId {
         mode: Mode::Live,
         host: GATEWAY.to_owned(),
@@ -223,7 +225,7 @@ fn arm(name: &str, plugin: Option<&Plugin>, operations: u32, workload: &Workload
         phase: Phase::Request,
     };
     let workload = Workload { operations, config: operations.to_string().into_bytes(), ..workload.clone() };
-    Arm { id, plugin: plugin.cloned(), workload }
+    Arm { id, plugin: plugin.cloned(), workload, chain: 1 }
 }
 
 /// Whether plugins of a kind come out of a file that Envoy can read again.

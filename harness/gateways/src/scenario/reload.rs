@@ -82,7 +82,7 @@ pub fn reload(
     Ok(Scenario {
         gateway: GATEWAY.to_owned(),
         gateway_version: version(options),
-        rate_per_s: load.rate,
+        rate_per_s: Some(load.rate),
         connections: load.connections as u32,
         process: samples(loaded.begin, memory, vms),
         story: Story::Reload(story(plugins, swaps, loaded, begun, window)),

@@ -81,13 +81,14 @@ pub(crate) fn headers() -> &'static Workload {
 
 /// The controls A and A'.
 pub(crate) fn controls(gateway: &dyn Gateway) -> Vec<Arm> {
-    let control = |name| Arm { id: id(gateway, name, "none"), plugin: None, workload: headers().clone() };
+    let control = |name| Arm { id: id(gateway, name, "none"), plugin: None, workload: headers().clone(), chain: 1 };
     ["A", "A'"].map(control).to_vec()
 }
 
 /// An arm with a plugin.
 pub(crate) fn arm(gateway: &dyn Gateway, plugin: &Plugin, workload: &Workload) -> Arm {
-    Arm { id: id(gateway, &plugin.name, &workload.name), plugin: Some(plugin.clone()), workload: workload.clone() }
+    let id = id(gateway, &plugin.name, &workload.name);
+    Arm { id, plugin: Some(plugin.clone()), workload: workload.clone(), chain: 1 }
 }
 
 /// A script given by path, as somebody's own: nothing is known of what it does to the headers.

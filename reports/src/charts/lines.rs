@@ -1,0 +1,109 @@
+//! Lines through measured points over a quantity, with their names below: what a chart of one plugin's figures against
+//! something is made of.
+
+use super::bars::trimmed;
+use super::canvas::{About, Anchor, Canvas, INK, MUTED, Mark, RULE, draw};
+use super::scale::Scale;
+use super::{FONT, WIDTH};
+use crate::language;
+use crate::number::grouped;
+use crate::text;
+
+const LEFT: i32 = 46;
+const RIGHT: i32 = WIDTH - 16;
+const TOP: i32 = 30;
+const BOTTOM: i32 = 280;
+const LEGEND: i32 = BOTTOM + 62;
+const LINE: i32 = 22;
+const COLUMNS: usize = 2;
+/// About so many round numbers along an axis.
+const TICKS: usize = 6;
+/// For lines of one colour, one after the other.
+const DASHES: [&str; 4] = ["none", "7 4", "2 4", "12 4 2 4"];
+
+/// What is along and up.
+pub(super) struct Titles {
+    pub(super) x: &'static str,
+    pub(super) y: &'static str,
+}
+
+/// A line of one language's colour.
+pub(super) struct Line<'a> {
+    pub(super) name: String,
+    pub(super) language: &'a str,
+    /// Class of the line's mark.
+    pub(super) class: &'static str,
+    /// From left to right.
+    pub(super) points: Vec<Point>,
+}
+
+/// A measured point, in the units of the axes.
+pub(super) struct Point {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    /// The figures for who reads the chart by a program.
+    pub(super) data: Vec<(&'static str, String)>,
+    pub(super) tooltip: String,
+}
+
+/// The lines, both axes from zero; none without a point.
+pub(super) fn lines(about: &About<'_>, titles: &Titles, lines: &[Line<'_>]) -> Option<String> {
+    let points = || lines.iter().flat_map(|line| &line.points);
+    points().next()?;
+    let (most, highest) = points().fold((0.0, 0.0), |(x, y): (f64, f64), point| (x.max(point.x), y.max(point.y)));
+    let height = LEGEND + LINE * lines.len().div_ceil(COLUMNS) as i32;
+    Some(draw((WIDTH as u32, height as u32), about, |canvas| {
+        let x = Scale::linear_beyond((0.0, most), (LEFT, RIGHT), TICKS);
+        let y = Scale::linear_beyond((0.0, highest), (BOTTOM, TOP), TICKS);
+        axes(canvas, titles, &x, &y);
+        for (index, line) in lines.iter().enumerate() {
+            draw_line(canvas, line, dash(lines, index), (&x, &y));
+            name(canvas, line, dash(lines, index), index, lines.len());
+        }
+    }))
+}
+
+fn axes(canvas: &mut Canvas<'_>, titles: &Titles, x: &Scale, y: &Scale) {
+    for tick in y.ticks(TICKS) {
+        let at = y.px(tick);
+        canvas.line(&[(LEFT, at), (RIGHT, at)], 1, Mark::new(RULE));
+        canvas.text(&trimmed(tick), (LEFT - 8, at), Anchor::End, FONT, Mark::new(MUTED));
+    }
+    for tick in x.ticks(TICKS) {
+        let at = x.px(tick);
+        canvas.line(&[(at, TOP), (at, BOTTOM)], 1, Mark::new(RULE));
+        canvas.text(&grouped(tick as u64), (at, BOTTOM + 16), Anchor::Middle, FONT, Mark::new(MUTED));
+    }
+    canvas.text(titles.y, (0, 13), Anchor::Start, FONT, Mark::new(MUTED));
+    let middle = (LEFT + RIGHT) / 2;
+    canvas.text(titles.x, (middle, BOTTOM + 36), Anchor::Middle, FONT, Mark::new(MUTED));
+}
+
+/// Lines of one language have one colour, so each after the first is dashed in its own way.
+fn dash(lines: &[Line<'_>], index: usize) -> &'static str {
+    let before = lines[..index].iter().filter(|line| line.language == lines[index].language).count();
+    DASHES[before % DASHES.len()]
+}
+
+fn mark(line: &Line<'_>, dash: &str) -> Mark {
+    Mark::new(language::colour(line.language)).with("stroke-dasharray", dash).with("stroke-linejoin", "round")
+}
+
+fn draw_line(canvas: &mut Canvas<'_>, line: &Line<'_>, dash: &str, (x, y): (&Scale, &Scale)) {
+    let through: Vec<(i32, i32)> = line.points.iter().map(|point| (x.px(point.x), y.px(point.y))).collect();
+    canvas.line(&through, 2, mark(line, dash).with("class", line.class));
+    for (point, at) in line.points.iter().zip(through) {
+        let mark = Mark::new(language::colour(line.language));
+        let mark = point.data.iter().fold(mark, |mark, (name, value)| mark.with(name, value));
+        canvas.circle(at, 3, mark.tooltip(point.tooltip.clone()));
+    }
+}
+
+/// A line's name below the plot.
+fn name(canvas: &mut Canvas<'_>, line: &Line<'_>, dash: &str, index: usize, of: usize) {
+    let rows = of.div_ceil(COLUMNS);
+    let x = WIDTH / COLUMNS as i32 * (index / rows) as i32 + 8;
+    let y = LEGEND + LINE * (index % rows) as i32;
+    canvas.line(&[(x, y), (x + 34, y)], 2, mark(line, dash).with("class", "key-line"));
+    canvas.text(&text::name(&line.name, 22), (x + 44, y), Anchor::Start, FONT, Mark::new(INK).with("class", "name"));
+}
