@@ -1,7 +1,8 @@
-//! One line per cell, for spreadsheets and data frames.
+//! One line per cell, arm under load, and row of a scenario, for spreadsheets and data frames.
 
 use tollgate_record::{Mode, Phase, Variant};
 
+use crate::csv_scenario::{self, Named};
 use crate::lifecycle::Lifecycle;
 use crate::load::{LoadArm, LoadFigures};
 use crate::summary::{Summary, SummaryCell};
@@ -59,7 +60,7 @@ const COLUMNS: [&str; 44] = [
 /// Text that a spreadsheet would take for a formula (`=`, `+`, `-`, `@` first) gets an apostrophe before it; numbers
 /// are left as they are.
 pub fn csv(summary: &Summary) -> String {
-    let mut text = COLUMNS.join(",");
+    let mut text = [&COLUMNS[..], &csv_scenario::COLUMNS].concat().join(",");
     text.push('\n');
     for cell in &summary.cells {
         text.push_str(&line(cell, life(summary, cell)).join(","));
@@ -67,11 +68,21 @@ pub fn csv(summary: &Summary) -> String {
     }
     for load in &summary.loads {
         for arm in &load.arms {
-            text.push_str(&load_line(summary, load, arm).join(","));
+            text.push_str(&by_column(&load_line(summary, load, arm)).join(","));
             text.push('\n');
         }
     }
+    for line in summary.scenarios.iter().flat_map(csv_scenario::lines) {
+        text.push_str(&by_column(&line).join(","));
+        text.push('\n');
+    }
     text
+}
+
+/// Fields in the order of the columns.
+fn by_column(named: &[(&'static str, String)]) -> Vec<String> {
+    let of = |column: &&str| named.iter().find(|(name, _)| name == column).map(|(_, text)| text.clone());
+    COLUMNS.iter().chain(&csv_scenario::COLUMNS).map(|column| of(column).unwrap_or_default()).collect()
 }
 
 /// The life whose requests the cell is.
@@ -127,18 +138,18 @@ fn line(cell: &SummaryCell, life: Option<&Lifecycle>) -> Vec<String> {
     fields.push(number(soak.and_then(|soak| soak.bytes_per_request)));
     fields.push(soak.map(|soak| field(soak.verdict.name())).unwrap_or_default());
     fields.push(cell.error.as_deref().map(field).unwrap_or_default());
-    fields.resize(COLUMNS.len(), String::new());
+    fields.resize(COLUMNS.len() + csv_scenario::COLUMNS.len(), String::new());
     fields
 }
 
 /// An arm at a rate: a line of the phase `load`, with latency from the planned time.
-fn load_line(summary: &Summary, load: &LoadFigures, arm: &LoadArm) -> Vec<String> {
+fn load_line(summary: &Summary, load: &LoadFigures, arm: &LoadArm) -> Named {
     let cell = summary.cells.iter().find(|cell| {
         let is_it = (cell.mode, cell.phase) == (Mode::Live, Phase::Request);
         is_it && (&cell.host, &cell.plugin, &cell.workload) == (&load.gateway, &arm.plugin, &arm.workload)
     });
     let (intended, sent) = (arm.from_intended_ns, arm.from_sent_ns);
-    let named = [
+    vec![
         ("plugin", field(&arm.plugin)),
         ("language", field(&arm.language)),
         ("kind", cell.and_then(|cell| cell.kind).map(|kind| kind.name().to_owned()).unwrap_or_default()),
@@ -160,16 +171,14 @@ fn load_line(summary: &Summary, load: &LoadFigures, arm: &LoadArm) -> Vec<String
         ("load_sent_p99_ns", number(sent.and_then(|at| at.p99))),
         ("load_lateness_p99_ns", number(load.lateness_p99_ns)),
         ("load_invalid", load.invalid.as_deref().map(field).unwrap_or_default()),
-    ];
-    let of = |column: &&str| named.iter().find(|(name, _)| name == column).map(|(_, text)| text.clone());
-    COLUMNS.iter().map(|column| of(column).unwrap_or_default()).collect()
+    ]
 }
 
-fn number<T: ToString>(value: Option<T>) -> String {
+pub(crate) fn number<T: ToString>(value: Option<T>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn field(text: &str) -> String {
+pub(crate) fn field(text: &str) -> String {
     let mut text = visible(text);
     if text.trim_start().starts_with(['=', '+', '-', '@']) {
         text.insert(0, '\'');

@@ -9,6 +9,7 @@ pub mod charts;
 mod cost_line;
 mod cost_table;
 mod csv;
+mod csv_scenario;
 mod curve;
 mod estimate;
 mod facts;

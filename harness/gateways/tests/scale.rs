@@ -20,6 +20,7 @@ fn plan(plugins: Vec<Plugin>, vms: VmUse) -> ScalePlan {
         placement: decide_placement(),
         starts: 2,
         duration: Duration::from_secs(2),
+        rounds_per_block: 5,
         seed: 1,
     }
 }

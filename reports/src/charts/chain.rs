@@ -51,7 +51,8 @@ fn draw(scale: &ScaleFigures, about: &About<'_>, y: &'static str, height: Height
 }
 
 fn drawn<'a>(line: &'a ScaleLine, height: Height<'_>) -> Line<'a> {
-    let name = format!("{}, {}", line.plugin, with_workers(line.workers));
+    // In brackets, because a long name and the word would not fit.
+    let name = format!("{} ({})", line.plugin, line.workers);
     let point = |point: &ScalePoint| {
         let (y, figure, words) = height(point)?;
         let data = vec![
@@ -64,7 +65,7 @@ fn drawn<'a>(line: &'a ScaleLine, height: Height<'_>) -> Line<'a> {
             x: f64::from(point.length),
             y,
             data,
-            tooltip: format!("{name}: {} in a row, {words}", point.length),
+            tooltip: format!("{}, {}: {} in a row, {words}", line.plugin, with_workers(line.workers), point.length),
         })
     };
     let points = line.points.iter().filter_map(point).collect();

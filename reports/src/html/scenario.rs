@@ -60,10 +60,9 @@ const FAILING: &str = "Shares of requests by the time at which the schedule had 
                        another configuration.";
 
 const CHAINS: &str = "Each point was measured, in the same process and rounds as all others of its line. At 0 is no plugin at all, \
-                      measured as one: the noise.";
+                      measured as one: the noise. In brackets: workers.";
 
-const MEMORY: &str =
-    "Each point is a process of its own, after requests to each worker. At 0 is the gateway without a plugin.";
+const MEMORY: &str = "Each point is a process of its own, after requests to each worker. At 0 is the gateway without a plugin. In brackets: workers.";
 
 fn chains(view: &View<'_>, index: usize, scale: &ScaleFigures) -> String {
     let figures = every_chain(scale);

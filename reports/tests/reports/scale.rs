@@ -2,10 +2,11 @@
 
 use roxmltree::Document;
 use tollgate_record::{Chain, Failure, Footprint, Scale, Scenario, Series, Story, VmUse};
-use tollgate_reports::{ScaleFigures, charts, html, markdown, summarize};
+use tollgate_reports::{ScaleFigures, charts, csv, html, markdown, summarize};
 
 use crate::scenario::{of, scenario, shown};
 use crate::synthetic::hostile_names;
+use crate::text::fields;
 
 const MIB: u64 = 1 << 20;
 const LENGTHS: [u32; 4] = [1, 2, 4, 8];
@@ -164,6 +165,20 @@ fn charts_show_every_point_with_its_figure() {
         let exact = if figure == "data-added-ns" { "326000" } else { "253755392" };
         assert_eq!(longest.unwrap().attribute(figure), Some(exact));
     }
+}
+
+#[test]
+fn csv_has_a_line_for_every_chain() {
+    let summary = summarize(&of(vec![story(scale())]));
+    let rows: Vec<Vec<String>> = csv(&summary).lines().map(fields).collect();
+    assert_eq!(rows.len(), 1 + 4 * 5);
+    let at = |name: &str| rows[0].iter().position(|title| title == name).unwrap_or_else(|| panic!("no {name}"));
+    let of = |row: &Vec<String>, names: &[&str]| names.iter().map(|name| row[at(name)].clone()).collect::<Vec<_>>();
+    let row = rows.iter().find(|row| of(row, &["plugin", "workers", "chain_length"]) == ["go-sdk", "2", "8"]).unwrap();
+    assert_eq!(of(row, &["phase", "host", "added_p50_ns", "vms"]), ["scale", "envoy", "326000", "32"]);
+    assert_eq!(of(row, &["resident_after_bytes", "bytes_per_vm", "error"]), ["253755392", "6291456", ""]);
+    let lua = rows.iter().find(|row| of(row, &["plugin", "workers", "chain_length"]) == ["lua", "1", "4"]).unwrap();
+    assert_eq!(of(lua, &["vms", "bytes_per_vm", "load_rate_per_s"]), ["", "", ""], "not known is empty");
 }
 
 #[test]

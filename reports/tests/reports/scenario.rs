@@ -7,9 +7,10 @@ use tollgate_record::{
     Around, Failing, FailingArm, FailingEvent, FailingKind, Failure, Histogram, Outcomes, ProcessSample, Record,
     Reload, Scenario, Story, Swap, SwapKind, SwapOutcome, Traffic, Window,
 };
-use tollgate_reports::{TableOptions, charts, html, markdown, summarize, table};
+use tollgate_reports::{TableOptions, charts, csv, html, markdown, summarize, table};
 
 use crate::synthetic::{Make, hostile_names, record};
+use crate::text::fields;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -227,6 +228,26 @@ fn charts_show_every_swap_and_every_loss() {
     assert_eq!(count(&svg, "event"), 3);
     assert_eq!(charts::failing(&Failing { arms: Vec::new(), window_ms: 1 }, "d"), None);
     assert_eq!(charts::reload(&Reload { traffic: Traffic::default(), ..reload }, "e"), None);
+}
+
+#[test]
+fn csv_has_a_line_for_each_kind_of_swap_and_policy() {
+    let summary = summarize(&of(vec![scenario(Story::Reload(reload())), scenario(Story::Failure(failing()))]));
+    let rows: Vec<Vec<String>> = csv(&summary).lines().map(fields).collect();
+    assert_eq!(rows.len(), 1 + 4 + 2);
+    assert!(rows.iter().all(|row| row.len() == rows[0].len()));
+    let at = |name: &str| rows[0].iter().position(|title| title == name).unwrap_or_else(|| panic!("no {name}"));
+    let of = |row: &Vec<String>, names: &[&str]| names.iter().map(|name| row[at(name)].clone()).collect::<Vec<_>>();
+    assert_eq!(
+        of(&rows[1], &["phase", "plugin", "scenario_what", "scenario_swaps", "scenario_until_new_p50_ns"]),
+        ["reload", "go-raw", "plugin", "3", "2000000000"]
+    );
+    assert_eq!(of(&rows[2], &["plugin", "scenario_took_effect", "scenario_until_new_p50_ns"]), ["mine", "0", ""]);
+    assert_eq!(
+        of(&rows[6], &["phase", "scenario_what", "scenario_bypassed", "scenario_recovered_ns", "load_rate_per_s"]),
+        ["failure", "FAIL_OPEN", "9", "", "2000"]
+    );
+    assert_eq!(of(&rows[6], &["scenario_recovered_again_ns"]), ["840000000"]);
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn csv_is_rectangular_and_holds_no_formula() {
 }
 
 /// Fields of a line of CSV.
-fn fields(line: &str) -> Vec<String> {
+pub(crate) fn fields(line: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut quoted = false;
     let mut chars = line.chars().peekable();

@@ -16,6 +16,7 @@ use tollgate_reports::summarize;
 use crate::args::{ReloadArgs, ScaleArgs, ScenarioArgs, ScenarioLoadArgs, ScenarioName, ScenarioOptions};
 use crate::machine::{self, CpuTicks};
 use crate::progress::Progress;
+use crate::schedule::Schedule;
 use crate::status::{self, Status, usage};
 use crate::verbs::{run, summary};
 use crate::{interrupt, plan, select};
@@ -108,6 +109,13 @@ impl Task {
         }
     }
 
+    fn rounds_per_block(&self) -> u32 {
+        match self {
+            Self::Reload { .. } | Self::Failure(_) => 1,
+            Self::Scale(plan) => plan.rounds_per_block,
+        }
+    }
+
     fn starts(&self) -> u32 {
         match self {
             Self::Reload { .. } | Self::Failure(_) => 1,
@@ -148,6 +156,7 @@ fn scale_plan(args: &ScaleArgs, seed: u64) -> anyhow::Result<ScalePlan> {
         placement: plan::placement(args.placement)?,
         starts: args.starts,
         duration: args.time,
+        rounds_per_block: Schedule::of(TimeBudget::Standard).rounds_per_block,
         seed,
     })
 }
@@ -222,7 +231,7 @@ fn begin(gateway: &dyn Gateway, options: &Options, task: &Task, seed: u64) -> Re
             seed,
             time: TimeBudget::Standard,
             starts: task.starts(),
-            rounds_per_block: 1,
+            rounds_per_block: task.rounds_per_block(),
             requests_per_batch: 1,
             timed_with_limits: None,
             soak_ms: None,

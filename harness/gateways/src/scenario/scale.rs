@@ -19,8 +19,6 @@ use crate::{Arm, Gateway, GatewayError, Measured, Options, Probe, ProbeError, Ru
 
 /// Operations of each plugin in each of its loops.
 const OPERATIONS: u32 = 20;
-/// Rounds that make a block.
-const ROUNDS_PER_BLOCK: u32 = 15;
 /// Requests to each worker before memory is read again: V8 compiles anew what runs often.
 const REQUESTS: u64 = 500;
 /// Connections that are opened at most until each worker has one.
@@ -47,6 +45,8 @@ pub struct ScalePlan {
     pub starts: u32,
     /// How long requests are timed, all starts together.
     pub duration: Duration,
+    /// Rounds that make a block.
+    pub rounds_per_block: u32,
     /// Seed of every shuffle.
     pub seed: u64,
 }
@@ -181,7 +181,7 @@ impl Scaling<'_> {
             Ok(mut envoy) => {
                 let (watcher, elapsed) = (&mut self.watcher, self.done);
                 let duration = self.plan.of_start();
-                measure(&mut envoy, &arms, number, seed, duration, ROUNDS_PER_BLOCK, &mut |_, _| {
+                measure(&mut envoy, &arms, number, seed, duration, self.plan.rounds_per_block, &mut |_, _| {
                     flow = watcher(ScenarioProgress { elapsed, doing: &doing });
                     flow
                 })
