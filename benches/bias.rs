@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_benches::headers;
-use tollgate_fixtures::Plugin;
+use tollgate_fixtures::{HeaderPath, Plugin};
 use tollgate_gateways::{Arm, Gateway, Options, decide_placement, measure};
 use tollgate_record::{CellId, Mode, Phase, Placement, PluginKind, Series};
 
@@ -142,6 +142,7 @@ fn plugin(spin_ns: u64, kind: PluginKind, bytes: Vec<u8>) -> Plugin {
         language: kind.name().to_owned(),
         kind,
         variant: None,
+        on: HeaderPath::Request,
         bytes: Arc::from(bytes),
         sha256: String::new(),
         path: None,

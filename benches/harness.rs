@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use tollgate_benches::{criterion, headers};
-use tollgate_fixtures::Plugin;
+use tollgate_fixtures::{HeaderPath, Plugin};
 use tollgate_hosts::Exchange;
 use tollgate_record::{Collector, PluginKind, Series};
 
@@ -29,6 +29,7 @@ fn calls_plugin(calls: u32) -> Plugin {
         language: "WAT".to_owned(),
         kind: PluginKind::ProxyWasm,
         variant: None,
+        on: HeaderPath::Request,
         bytes: Arc::from(wat::parse_str(&text).expect("the text above is valid")),
         sha256: String::new(),
         path: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tollgate_fixtures::Plugin;
+use tollgate_fixtures::{HeaderPath, Plugin};
 use tollgate_hosts::{Action, Exchange, Host, HostError, Instance, Module};
 use tollgate_record::PluginKind;
 
@@ -63,6 +63,7 @@ fn plugin(name: &str, kind: PluginKind, bytes: Vec<u8>) -> Plugin {
         language: "none".to_owned(),
         kind,
         variant: None,
+        on: HeaderPath::Request,
         sha256: tollgate_fixtures::digest::sha256(&bytes),
         bytes: Arc::from(bytes),
         path: None,

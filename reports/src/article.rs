@@ -8,6 +8,7 @@ use crate::number::{duration, significant};
 use crate::place::{Place, places};
 use crate::summary::Summary;
 use crate::text;
+use crate::workload::SHARED;
 
 /// Where the published figures stand: "Plug-in performance reference", Alibaba Cloud (Higress).
 pub const ARTICLE_URL: &str = "https://www.alibabacloud.com/help/en/api-gateway/cloud-native-api-gateway/user-guide/plug-in-performance-reference";
@@ -112,7 +113,7 @@ fn row(published: Published, places: &[Place<'_>]) -> ArticleRow {
     // The article's workload is `headers`; others do other work.
     let measured: Vec<Measured> = places
         .iter()
-        .filter(|place| place.workload == "headers")
+        .filter(|place| place.workload == SHARED)
         .filter_map(|place| measured_in(published, place))
         .collect();
     let (agreement, sentence) = judge(published, &measured);

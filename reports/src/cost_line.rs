@@ -6,6 +6,8 @@ use tollgate_record::{Mode, Phase, Plan};
 use crate::estimate::Estimate;
 use crate::line::{LEAST_POINTS, StartLines, line_over_starts};
 use crate::summary::{Summary, SummaryCell};
+use crate::text;
+use crate::workload::{is_on_response, is_sized};
 
 /// Loops of each workload: set, get, remove.
 const LOOPS: u32 = 3;
@@ -23,6 +25,8 @@ pub struct CostLine {
     pub plugin: String,
     /// Its language.
     pub language: String,
+    /// Whether the operations are on headers of the response.
+    pub on_response: bool,
     /// From the least to the most work.
     pub points: Vec<CostPoint>,
     /// Price of one operation on a header, nanoseconds: the slope.
@@ -33,6 +37,14 @@ pub struct CostLine {
     /// Largest distance of a point from the line, as a share of the point's added latency, 0 to 1; points below a tenth of the largest
     /// are left out.
     pub off_line: f64,
+}
+
+impl CostLine {
+    /// Host or gateway, and the path where it is not the usual one.
+    pub(crate) fn place(&self) -> String {
+        let host = text::name(&self.host, 17);
+        if self.on_response { format!("{host}, response") } else { host }
+    }
 }
 
 /// A plugin at one amount of work.
@@ -49,8 +61,9 @@ pub(crate) fn cost_lines(plan: &Plan, cells: &[SummaryCell]) -> Vec<CostLine> {
     let mut places: Vec<Vec<(u32, &SummaryCell)>> = Vec::new();
     for cell in cells.iter().filter(|cell| cell.phase == Phase::Request && cell.control.is_none()) {
         let Some(&loops) = plan.operations.get(&cell.workload) else { continue };
+        let place = |cell: &SummaryCell| (cell.mode, is_on_response(&cell.workload));
         let same =
-            |other: &SummaryCell| (other.mode, &other.host, &other.plugin) == (cell.mode, &cell.host, &cell.plugin);
+            |other: &SummaryCell| (place(other), &other.host, &other.plugin) == (place(cell), &cell.host, &cell.plugin);
         match places.iter_mut().find(|points| same(points[0].1)) {
             Some(points) => points.push((loops * LOOPS, cell)),
             None => places.push(vec![(loops * LOOPS, cell)]),
@@ -82,6 +95,7 @@ fn line(points: &mut [(u32, &SummaryCell)]) -> Option<CostLine> {
         host: of.host.clone(),
         plugin: of.plugin.clone(),
         language: of.language.clone(),
+        on_response: is_on_response(&of.workload),
         off_line: off.fold(0.0, f64::max),
         points: measured,
         per_operation_ns,
@@ -92,5 +106,6 @@ fn line(points: &mut [(u32, &SummaryCell)]) -> Option<CostLine> {
 /// Whether a workload is only there for the lines: it has no table of its own.
 pub(crate) fn is_only_a_point(summary: &Summary, workload: &str) -> bool {
     let operations = &summary.environment.operations;
-    operations.len() >= LEAST_POINTS && workload.starts_with("headers-") && operations.contains_key(workload)
+    let points = operations.keys().filter(|other| is_on_response(other) == is_on_response(workload));
+    points.count() >= LEAST_POINTS && is_sized(workload) && operations.contains_key(workload)
 }

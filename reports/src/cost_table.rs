@@ -18,7 +18,7 @@ pub(crate) fn costs(lines: &[CostLine], width: u16) -> Option<Part> {
     }
     let row = |line: &CostLine| {
         let [per_operation, between, called, off] = figures(line);
-        vec![text::name(&line.plugin, 24), text::name(&line.host, 17), per_operation, between, called, off]
+        vec![text::name(&line.plugin, 24), line.place(), per_operation, between, called, off]
     };
     let columns = [("plugin", true), ("host", true), ("ns/operation", false), ("[low, high]", false)];
     let columns = columns.into_iter().chain([("called µs", false), ("off", false)]).collect();

@@ -10,6 +10,7 @@ use crate::number::{decimals, duration, percent, signed_us, significant, us};
 use crate::place::{Place, Row, places};
 use crate::scenario_table;
 use crate::summary::{Summary, SummaryCell};
+use crate::workload::is_on_response;
 
 /// What a run says, in plain sentences; names in it are already made visible, not yet escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,15 +58,21 @@ fn title(place: &Place<'_>) -> String {
     let said = |(row, added): &(&Row<'_>, Estimate)| format!("{} ({})", duration(added.p50), place.label(row));
     match measured.as_slice() {
         [] => format!("{} no plugin gave a figure", spoken(place)),
-        [only] => format!("{} the plugin adds {} to a request", spoken(place), said(only)),
+        [only] => format!("{} the plugin adds {} to a request{}", spoken(place), said(only), by_what(place)),
         [least, .., most] => {
-            let text = format!("{} a plugin adds {} to {} to a request", spoken(place), said(least), said(most));
+            let what = by_what(place);
+            let text = format!("{} a plugin adds {} to {} to a request{what}", spoken(place), said(least), said(most));
             match unsettled(measured.iter().map(|(_, added)| added)) {
                 Some(unsettled) => format!("{text}, {unsettled}"),
                 None => text,
             }
         }
     }
+}
+
+/// What the plugin works on, where that is not the request itself.
+fn by_what(place: &Place<'_>) -> &'static str {
+    if is_on_response(place.workload) { " by its work on the response's headers" } else { "" }
 }
 
 /// Where it was, as a sentence begins.
@@ -81,9 +88,10 @@ fn spoken(place: &Place<'_>) -> String {
 }
 
 fn where_it_was(place: &Place<'_>) -> String {
+    let path = if is_on_response(place.workload) { ", on response headers" } else { "" };
     match place.mode {
-        Mode::Live => format!("Through {}", place.versions()),
-        Mode::InProcess => format!("In process, {}", place.versions()),
+        Mode::Live => format!("Through {}{path}", place.versions()),
+        Mode::InProcess => format!("In process, {}{path}", place.versions()),
     }
 }
 

@@ -37,6 +37,7 @@ mod soak;
 mod summary;
 mod table;
 mod text;
+mod workload;
 
 pub use article::{ARTICLE_URL, Agreement, Article, ArticleRow, Measured, PUBLISHED, Published, article};
 pub use cost_line::{CostLine, CostPoint};

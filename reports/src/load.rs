@@ -225,6 +225,7 @@ impl LoadArm {
     pub(crate) fn name(&self) -> String {
         match (self.control, self.workload.as_str()) {
             (Some(_), _) | (None, "headers" | "own") => crate::text::name(&self.plugin, 24),
+            (None, "response-headers") => format!("{} (response)", crate::text::name(&self.plugin, 24)),
             (None, workload) => {
                 format!("{} ({})", crate::text::name(&self.plugin, 24), crate::text::name(workload, 12))
             }

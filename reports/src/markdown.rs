@@ -106,7 +106,7 @@ fn costs(lines: &[CostLine]) -> String {
     );
     for line in lines {
         let [per_operation, between, called, off] = cost_table::figures(line);
-        let fields = [name(&line.plugin), name(&line.host), per_operation, escape(&between), called, off];
+        let fields = [name(&line.plugin), escape(&line.place()), per_operation, escape(&between), called, off];
         out.push_str(&format!("| {} |\n", fields.join(" | ")));
     }
     out.push_str(&format!("\n{}\n", cost_table::WORDS));

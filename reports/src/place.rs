@@ -7,12 +7,7 @@ use crate::estimate::{Estimate, over_starts};
 use crate::language;
 use crate::summary::{Summary, SummaryCell};
 use crate::text;
-
-/// Workload that does nothing: its added latency is the price of being called at all.
-const NOOP: &str = "noop";
-
-/// Workload of the catalogue's plugins, which can be compared.
-const SHARED: &str = "headers";
+use crate::workload::{SHARED, is_noop, is_on_response};
 
 /// Where plugins were measured beside each other, against one control, at one workload.
 #[derive(Debug, Clone)]
@@ -50,6 +45,12 @@ impl Place<'_> {
             Mode::InProcess => format!("in process ({})", names.join(", ")),
             Mode::Live => format!("{}, live", names.join(", ")),
         }
+    }
+
+    /// The title of a chart or a table, which says on whose headers where that is not the request.
+    pub(crate) fn caption(&self) -> String {
+        let title = self.title();
+        if is_on_response(self.workload) { format!("{title}, response headers") } else { title }
     }
 
     /// The shortest name that tells it from the other places of a run.
@@ -125,9 +126,12 @@ fn is_named_by_language(cell: &SummaryCell) -> bool {
 pub fn places(summary: &Summary) -> Vec<Place<'_>> {
     let mut places: Vec<Place<'_>> = Vec::new();
     let plugins = || summary.cells.iter().filter(|cell| cell.phase == Phase::Request && cell.control.is_none());
-    let workload_of_rows = if plugins().any(|cell| cell.workload != NOOP) { NOOP } else { "" };
-    let has_table =
-        |cell: &&SummaryCell| cell.workload != workload_of_rows && !is_only_a_point(summary, &cell.workload);
+    // What does nothing is a column of what does something on the same path.
+    let is_column = |cell: &SummaryCell| {
+        let beside = |other: &SummaryCell| !is_noop(&other.workload) && is_same_path(other, cell);
+        is_noop(&cell.workload) && plugins().any(beside)
+    };
+    let has_table = |cell: &&SummaryCell| !is_column(cell) && !is_only_a_point(summary, &cell.workload);
     for cell in plugins().filter(has_table) {
         let here = |place: &&mut Place<'_>| {
             place.mode == cell.mode && place.workload == cell.workload && place.hosts[0].0 == cell.host
@@ -189,6 +193,10 @@ fn join_single_hosts(places: Vec<Place<'_>>) -> Vec<Place<'_>> {
     many
 }
 
+fn is_same_path(one: &SummaryCell, other: &SummaryCell) -> bool {
+    is_on_response(&one.workload) == is_on_response(&other.workload)
+}
+
 fn sort_key(cell: &SummaryCell) -> (usize, &str, Option<Variant>, &str) {
     (language::rank(&cell.language), &cell.language, cell.variant, &cell.plugin)
 }
@@ -196,8 +204,9 @@ fn sort_key(cell: &SummaryCell) -> (usize, &str, Option<Variant>, &str) {
 fn noop<'a>(summary: &'a Summary, cell: &SummaryCell) -> Option<&'a SummaryCell> {
     summary.cells.iter().find(|other| {
         other.phase == Phase::Request
-            && other.workload == NOOP
-            && cell.workload != NOOP
+            && is_noop(&other.workload)
+            && !is_noop(&cell.workload)
+            && is_same_path(other, cell)
             && (other.mode, &other.host, &other.plugin) == (cell.mode, &cell.host, &cell.plugin)
     })
 }

@@ -99,10 +99,11 @@ pub(crate) struct Selectors {
     /// For a gateway by URL: trust any certificate
     #[arg(long)]
     pub(crate) insecure: bool,
-    /// A workload (default: all); plugins given by path are held to its effects only when it is named
+    /// A workload (default: those on the request path; `verify` and `--time thorough`: all); plugins given by path are held to its effects only when it is named
     #[arg(long = "workload", value_name = "NAME")]
     pub(crate) workloads: Vec<String>,
-    /// Besides, the workload `headers` with so many operations in each of its loops: cost against work (`0,5,40,80`)
+    /// Besides, the workload `headers` or `response-headers` with so many operations in each of its loops: cost against
+    /// work (`0,5,40,80`)
     #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub(crate) operations: Vec<u32>,
     /// Leave out a plugin, host or gateway

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use tollgate_fixtures::{LoadError, Plugin, RequestFile, Workload};
+use tollgate_fixtures::{HeaderPath, LoadError, Plugin, RequestFile, Workload};
 use tollgate_gateways::{Gateway, UrlArm};
 use tollgate_hosts::Host;
 use tollgate_record::{Artifact, Cell, CellId, Control, Failure, Mode, Phase, PluginKind};
@@ -89,13 +89,13 @@ struct Wanted {
     workloads: Vec<Workload>,
 }
 
-/// The hosts that are taken when none is named.
+/// The hosts and workloads that are taken when none is named.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unasked {
-    /// One for each kind of plugin.
-    DefaultHosts,
-    /// All that are here.
-    EveryHost,
+    /// A host for each kind of plugin; workloads on the request path.
+    Defaults,
+    /// All hosts that are here, and all workloads.
+    Everything,
 }
 
 /// Resolves what the command line names.
@@ -103,7 +103,7 @@ pub(crate) fn select(selectors: &Selectors, unasked: Unasked) -> anyhow::Result<
     check_skips(selectors)?;
     let hosts = hosts(selectors, unasked)?;
     let gateways = gateways(selectors)?;
-    let workloads = workloads(selectors)?;
+    let workloads = workloads(selectors, unasked)?;
     let mut selection = Selection::default();
     let wanted = wanted(selectors, &workloads, &mut selection)?;
 
@@ -149,10 +149,9 @@ fn arms(
     let mut arms = vec![control("A"), control("A'")];
     for Wanted { plugin, workloads } in wanted {
         for place in places(plugin.kind) {
-            arms.extend(workloads.iter().map(|workload| Arm {
-                id: id(place, &plugin.name, &workload.name),
-                plugin: Some(plugin.clone()),
-                workload: workload.clone(),
+            arms.extend(workloads.iter().filter_map(|workload| {
+                let plugin = Some(plugin.for_path(workload.path)?);
+                Some(Arm { id: id(place, &plugin.as_ref()?.name, &workload.name), plugin, workload: workload.clone() })
             }));
         }
     }
@@ -263,7 +262,7 @@ fn hosts(selectors: &Selectors, unasked: Unasked) -> anyhow::Result<Vec<&'static
         }
     }
     let wanted = |host: &&dyn Host| match selectors.hosts.as_slice() {
-        [] => host.is_default() || unasked == Unasked::EveryHost && host.absent().is_none(),
+        [] => host.is_default() || unasked == Unasked::Everything && host.absent().is_none(),
         named => named.iter().any(|name| name == host.name()),
     };
     let hosts = tollgate_hosts::HOSTS.iter().copied();
@@ -287,17 +286,26 @@ fn gateways(selectors: &Selectors) -> anyhow::Result<Vec<&'static dyn Gateway>> 
 }
 
 /// The workloads that are asked of plugins, the default first.
-pub(crate) fn workloads(selectors: &Selectors) -> anyhow::Result<Vec<Workload>> {
-    let all = || tollgate_fixtures::workloads().iter().map(|workload| workload.name.clone());
+pub(crate) fn workloads(selectors: &Selectors, unasked: Unasked) -> anyhow::Result<Vec<Workload>> {
+    let catalogue = tollgate_fixtures::workloads();
+    let all = || catalogue.iter().map(|workload| workload.name.clone());
     for name in &selectors.workloads {
         known("workload", name, all())?;
     }
-    let wanted = |workload: &&Workload| selectors.workloads.is_empty() || selectors.workloads.contains(&workload.name);
-    let mut workloads: Vec<Workload> = tollgate_fixtures::workloads().iter().filter(wanted).cloned().collect();
-    for &operations in &selectors.operations {
-        // Those of the catalogue are points of the line as well.
-        if workloads.iter().all(|workload| workload.operations != operations) {
-            workloads.push(tollgate_fixtures::workloads()[0].with_operations(operations));
+    let wanted = |workload: &&Workload| match selectors.workloads.as_slice() {
+        [] => unasked == Unasked::Everything || workload.path == HeaderPath::Request,
+        named => named.contains(&workload.name),
+    };
+    let mut workloads: Vec<Workload> = catalogue.iter().filter(wanted).cloned().collect();
+    // A line for each path that is measured, through the workload that does the work there.
+    for path in HeaderPath::ALL {
+        let working = catalogue.iter().find(|it| it.path == path && it.operations > 0);
+        let Some(working) = working.filter(|_| workloads.iter().any(|it| it.path == path)) else { continue };
+        for &operations in &selectors.operations {
+            // Those of the catalogue are points of the line as well.
+            if workloads.iter().all(|it| (it.path, it.operations) != (path, operations)) {
+                workloads.push(working.with_operations(operations));
+            }
         }
     }
     let Some(file) = &selectors.request else { return Ok(workloads) };
@@ -310,10 +318,12 @@ pub(crate) fn workloads(selectors: &Selectors) -> anyhow::Result<Vec<Workload>> 
 /// Headers that the workloads set and remove, by which it is seen whether they did, must not be there already.
 fn check_request(file: &RequestFile) -> anyhow::Result<()> {
     let taken = |name: &str| name.starts_with("fake_key_") || name.starts_with("x-tollgate-");
-    match file.request_headers.iter().find(|(name, _)| taken(name)) {
+    let response = file.response.iter().flat_map(|response| &response.headers);
+    let named = file.request_headers.iter().map(|field| ("request", field));
+    match named.chain(response.map(|field| ("response", field))).find(|(_, (name, _))| taken(name)) {
         None => Ok(()),
-        Some((name, _)) => {
-            Err(usage(format!("the request has `{name}`, which the workloads need for themselves; rename it")))
+        Some((which, (name, _))) => {
+            Err(usage(format!("the {which} has `{name}`, which the workloads need for themselves; rename it")))
         }
     }
 }

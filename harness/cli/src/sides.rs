@@ -6,7 +6,7 @@ use tollgate_record::{CellId, LiveGate, Mode, Phase, Side};
 
 use crate::args::Selectors;
 use crate::args::gate::LiveGateArgs;
-use crate::select::{Arm, NO_WORKLOAD, Selection, own_workloads, plugin, workloads};
+use crate::select::{Arm, NO_WORKLOAD, Selection, Unasked, own_workloads, plugin, workloads};
 use crate::status::usage;
 
 /// What the arms that spin take each, nanoseconds, besides what makes one of them longer: so long that what the script
@@ -21,7 +21,7 @@ pub(crate) fn select(
     plan: &LiveGate,
 ) -> anyhow::Result<Selection> {
     let asked = workload(options, selectors)?;
-    let [base, head] = [&options.base, &options.head].map(|side| side_of(side.as_deref(), options, gateway));
+    let [base, head] = [&options.base, &options.head].map(|side| side_of(side.as_deref(), options, gateway, &asked));
     let (base, head) = (base?, head?);
     if base.kind != head.kind {
         let (base, head) = (base.kind.name(), head.kind.name());
@@ -57,7 +57,7 @@ fn workload(options: &LiveGateArgs, selectors: &Selectors) -> anyhow::Result<Wor
         ),
         None => None,
     };
-    let known = workloads(selectors)?;
+    let known = workloads(selectors, Unasked::Defaults)?;
     let is_held = options.workload.is_some();
     let asked = match (config, is_held) {
         (None, true) => known,
@@ -66,8 +66,13 @@ fn workload(options: &LiveGateArgs, selectors: &Selectors) -> anyhow::Result<Wor
     asked.into_iter().next().ok_or_else(|| usage("the catalogue has no workload; this build is broken"))
 }
 
-fn side_of(name: Option<&str>, options: &LiveGateArgs, gateway: &dyn Gateway) -> anyhow::Result<Plugin> {
-    let mut plugin = plugin(name.ok_or_else(|| usage("give --base and --head"))?)?;
+fn side_of(
+    name: Option<&str>,
+    options: &LiveGateArgs,
+    gateway: &dyn Gateway,
+    asked: &Workload,
+) -> anyhow::Result<Plugin> {
+    let plugin = plugin(name.ok_or_else(|| usage("give --base and --head"))?)?;
     if !gateway.runs(plugin.kind) {
         return Err(usage(format!(
             "{} does not run {} plugins; name another with --gateway",
@@ -75,6 +80,9 @@ fn side_of(name: Option<&str>, options: &LiveGateArgs, gateway: &dyn Gateway) ->
             plugin.kind.name()
         )));
     }
+    let mut plugin = plugin.for_path(asked.path).ok_or_else(|| {
+        usage(format!("{} has no artifact for workload {}; name another with --workload", plugin.name, asked.name))
+    })?;
     // Both sides are held to the same, whatever they are named by.
     plugin.workload_checked = options.workload.is_some();
     Ok(plugin)

@@ -4,8 +4,11 @@
 //! header `fake_key_0`, also `x-tollgate-left: <its value>`. A *canary* is a request with `fake_key_0: canary`: the
 //! workload `headers` removes that header, `noop` and the controls leave it, so the response shows what the plugin did
 //! to this request without one more call in the plugin.
+//!
+//! For an arm whose workload is on response headers the same header of the request comes back as `fake_key_0` itself, set
+//! *before* the plugins see the response: there it is what they remove or leave.
 
-use tollgate_fixtures::{Operation, Workload};
+use tollgate_fixtures::{HeaderPath, Operation, Workload};
 
 use crate::Arm;
 
@@ -13,7 +16,7 @@ use crate::Arm;
 pub const ARM_HEADER: &str = "x-tollgate-arm";
 /// Response header with what is left of [`CANARY_HEADER`] behind the plugins.
 pub const LEFT_HEADER: &str = "x-tollgate-left";
-/// Request header that makes a request a canary.
+/// Request header that makes a request a canary, and in responses what is left of it behind plugins that work on them.
 pub const CANARY_HEADER: &str = "fake_key_0";
 /// Its value.
 pub const CANARY_VALUE: &str = "canary";
@@ -27,6 +30,15 @@ pub const BODY: &str = "tollgate\n";
 pub fn arm_label(arm: &Arm) -> String {
     let label = format!("{}/{}", arm.id.plugin, arm.id.workload);
     label.chars().map(|char| if char.is_ascii_graphic() && char != '%' { char } else { '_' }).collect()
+}
+
+/// The response header in which an arm's route puts [`CANARY_HEADER`] of the request: one for each arm, so that none
+/// pays more than another.
+pub(crate) fn echo_header(arm: &Arm) -> &'static str {
+    match arm.workload.path {
+        HeaderPath::Request => LEFT_HEADER,
+        HeaderPath::Response => CANARY_HEADER,
+    }
 }
 
 /// A whole HTTP/1.1 request in bytes. Pseudo-headers of the workload become the request line and `host`; its body is

@@ -122,7 +122,7 @@ impl Probe {
         Ok(Response {
             status: parsed.code.unwrap_or(0),
             arm: header(crate::ARM_HEADER),
-            left: header(crate::LEFT_HEADER),
+            left: header(crate::LEFT_HEADER).or_else(|| header(crate::CANARY_HEADER)),
             body,
         })
     }

@@ -163,8 +163,8 @@ fn crashes(gateway: &dyn Gateway, name: &str) -> bool {
     gateway.name() == "envoy" && name == "log-in-start-section"
 }
 
-/// HAProxy calls no script with a response of its own, and says so.
-fn sees_responses(gateway: &dyn Gateway) -> bool {
+/// HAProxy has settled how a body is framed when it calls a script with a response, and says so.
+fn frames_late(gateway: &dyn Gateway) -> bool {
     gateway.name() != "haproxy"
 }
 
@@ -350,7 +350,7 @@ fn without_a_control_nothing_is_measured_and_it_is_said() {
 #[test]
 fn a_response_without_content_length_is_read_too() {
     let _one = one_at_a_time();
-    for gateway in distinct_gateways().filter(|gateway| sees_responses(*gateway)) {
+    for gateway in distinct_gateways().filter(|gateway| frames_late(*gateway)) {
         let mut taking = plugin("lua").unwrap().clone();
         taking.name = "taking".to_owned();
         taking.workload_checked = false;

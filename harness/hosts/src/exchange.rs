@@ -1,4 +1,8 @@
-use tollgate_fixtures::Workload;
+use std::fmt;
+use std::ops::{Mul, Sub};
+
+use serde::{Deserialize, Serialize};
+use tollgate_fixtures::{HeaderPath, Workload};
 
 use crate::{Headers, Observation};
 
@@ -135,6 +139,18 @@ impl Exchange {
             })
     }
 
+    /// Operations on both header maps in the life of the exchange: see [`Headers::operations`].
+    #[inline]
+    pub fn operations(&self) -> Operations {
+        Operations { request: self.request.operations(), response: self.response.operations() }
+    }
+
+    /// Counts operations that were done on a copy of this exchange, in another process.
+    pub(crate) fn count_elsewhere(&self, operations: Operations) {
+        self.request.count_elsewhere(operations.request);
+        self.response.count_elsewhere(operations.response);
+    }
+
     /// From now on, what plugins ask of a host is traced and counted, until [`Exchange::take_observation`].
     pub fn observe(&mut self) {
         self.observation = Some(Box::default());
@@ -143,5 +159,54 @@ impl Exchange {
     /// What was observed since [`Exchange::observe`], and the end of observing.
     pub fn take_observation(&mut self) -> Option<Observation> {
         self.observation.take().map(|observation| *observation)
+    }
+}
+
+/// Numbers of operations on headers. They show that a plugin did its work, and on the headers that it was asked to,
+/// while nobody traced it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operations {
+    /// On those of the request.
+    pub request: u64,
+    /// On those of the response.
+    pub response: u64,
+}
+
+impl Operations {
+    /// What a request must do that is held to a workload.
+    pub fn expected(workload: &Workload) -> Self {
+        let operations = workload.expected_trace().len() as u64;
+        match workload.path {
+            HeaderPath::Request => Self { request: operations, response: 0 },
+            HeaderPath::Response => Self { request: 0, response: operations },
+        }
+    }
+}
+
+impl Sub for Operations {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self { request: self.request - before.request, response: self.response - before.response }
+    }
+}
+
+impl Mul<u64> for Operations {
+    type Output = Self;
+
+    fn mul(self, requests: u64) -> Self {
+        Self { request: self.request * requests, response: self.response * requests }
+    }
+}
+
+impl fmt::Display for Operations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self { request, response: 0 } => write!(f, "{request} operations on the request's headers"),
+            Self { request: 0, response } => write!(f, "{response} operations on the response's headers"),
+            Self { request, response } => {
+                write!(f, "{request} operations on the request's headers and {response} on the response's")
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::host::time;
 use crate::modules::{Compiled, Modules};
 use crate::verify::{check, observed_request};
 use crate::warm_up::WarmUp;
-use crate::{Exchange, Host, HostError, Instance};
+use crate::{Exchange, Host, HostError, Instance, Operations};
 
 /// What is measured beside the other arms of a run.
 pub struct Arm {
@@ -57,8 +57,8 @@ impl fmt::Debug for Bench {
 
 struct Prepared {
     id: CellId,
-    /// Held to its workload's effects: so many operations on the request's headers in each request.
-    expected_operations: Option<u64>,
+    /// Held to its workload's effects: so many operations on the headers in each request.
+    expected_operations: Option<Operations>,
     is_control: bool,
     exchange: Exchange,
     /// None for a control.
@@ -185,8 +185,8 @@ impl Prepared {
         let mut prepared = Self {
             id: id.clone(),
             expected_operations: match plugin {
-                None => Some(0),
-                Some(plugin) => plugin.workload_checked.then(|| workload.expected_trace().len() as u64),
+                None => Some(Operations::default()),
+                Some(plugin) => plugin.workload_checked.then(|| Operations::expected(workload)),
             },
             is_control: host.is_none() && plugin.is_none(),
             exchange: Exchange::of(workload),
@@ -259,11 +259,11 @@ impl Prepared {
             return;
         }
         let expected = self.expected_operations.map(|operations| operations * requests);
-        let mut operations = self.exchange.request.operations();
+        let mut operations = self.exchange.operations();
         let mut wrong = None;
         let answered = &mut self.requests;
         let mut after = |exchange: &Exchange, batch_ns| {
-            let before = std::mem::replace(&mut operations, exchange.request.operations());
+            let before = std::mem::replace(&mut operations, exchange.operations());
             match see_the_work(exchange, operations - before, expected, requests) {
                 Ok(()) => {
                     *answered += requests;
@@ -291,18 +291,22 @@ impl Prepared {
 
 /// Whether so many requests each did the expected number of operations and left the headers as they were. A plugin that
 /// stops working when nobody traces it is found here.
-fn see_the_work(exchange: &Exchange, seen: u64, expected: Option<u64>, requests: u64) -> Result<(), Failure> {
+fn see_the_work(
+    exchange: &Exchange,
+    seen: Operations,
+    expected: Option<Operations>,
+    requests: u64,
+) -> Result<(), Failure> {
     let Some(expected) = expected else { return Ok(()) };
     if seen != expected {
         let message = format!(
-            "did {seen} operations on the headers in {requests} timed requests and not {expected}: it does other work \
-             than when it was verified"
+            "did {seen} in {requests} timed requests and not {expected}: it does other work than when it was verified"
         );
         return Err(Failure::plugin(STAGE, message));
     }
     if !exchange.is_as_new() {
-        let Exchange { request, .. } = exchange;
-        let left = format!("{request:?}");
+        let Exchange { request, response, .. } = exchange;
+        let left = format!("{request:?}, {response:?}");
         let message = format!("a timed request left other headers than it found: {}", OneLine(&left));
         return Err(Failure::plugin(STAGE, message));
     }

@@ -1,5 +1,5 @@
 use tollgate_fixtures::native::{self, RequestHeaders};
-use tollgate_fixtures::{Operation, Plugin};
+use tollgate_fixtures::{HeaderPath, Operation, Plugin};
 use tollgate_record::PluginKind;
 
 use crate::observation::text;
@@ -30,12 +30,13 @@ impl Host for Native {
         if !self.runs(plugin.kind) {
             return Err(HostError::Unsupported { host: self.name(), kind: plugin.kind.name() });
         }
-        Ok(Box::new(Compiled { plugin: plugin.name.clone() }))
+        Ok(Box::new(Compiled { plugin: plugin.name.clone(), on: plugin.on }))
     }
 }
 
 struct Compiled {
     plugin: String,
+    on: HeaderPath,
 }
 
 impl Module for Compiled {
@@ -45,25 +46,31 @@ impl Module for Compiled {
             reason: error.to_string(),
             said: Said::default(),
         })?;
-        Ok(Box::new(Running { plugin: self.plugin.clone(), workload }))
+        let plugin = self.plugin.clone();
+        Ok(match self.on {
+            HeaderPath::Request => Box::new(Running::<false> { plugin, workload }),
+            HeaderPath::Response => Box::new(Running::<true> { plugin, workload }),
+        })
     }
 }
 
-struct Running {
+/// Works on the headers of the response or of the request: a type for each, so that the timed path has no branch.
+struct Running<const ON_RESPONSE: bool> {
     plugin: String,
     workload: native::Headers,
 }
 
-impl Instance for Running {
+impl<const ON_RESPONSE: bool> Instance for Running<ON_RESPONSE> {
     fn request(&mut self, exchange: &mut Exchange) -> Result<Action, HostError> {
-        let Exchange { request, observation, .. } = exchange;
+        let Exchange { request, response, observation, .. } = exchange;
+        let headers = if ON_RESPONSE { response } else { request };
         let outcome = match observation {
-            None => self.workload.on_request_headers(request),
-            Some(observation) => self.workload.on_request_headers(&mut Observed { headers: request, observation }),
+            None => self.workload.on_request_headers(headers),
+            Some(observation) => self.workload.on_request_headers(&mut Observed { headers, observation }),
         };
         outcome.map(|()| Action::Continue).map_err(|mismatch| HostError::Request {
             plugin: self.plugin.clone(),
-            callback: "on_request_headers",
+            callback: if ON_RESPONSE { "on_response_headers" } else { "on_request_headers" },
             reason: mismatch.to_string(),
             said: Said::default(),
         })

@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
-use tollgate_fixtures::{Operation, Plugin, Workload};
+use tollgate_fixtures::{HeaderPath, Operation, Plugin, Workload};
 use tollgate_record::{Counters, Failure};
 
 use crate::error::OneLine;
 use crate::modules::Modules;
 use crate::tally::Tally;
-use crate::{Action, Exchange, Host, HostError, Instance, Observation};
+use crate::{Action, Exchange, Host, HostError, Instance, Observation, Operations};
 
 /// What [`verify`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,7 @@ pub fn verify(host: &dyn Host, plugin: &Plugin, workload: &Workload) -> Result<V
 pub(crate) struct Seen {
     action: Action,
     pub(crate) observation: Observation,
+    operations: Operations,
     /// Headers after the request where they are not those before: name and value.
     left: Option<String>,
 }
@@ -91,9 +92,11 @@ pub(crate) fn observed_request(
 ) -> Result<Seen, HostError> {
     exchange.reset();
     exchange.observe();
+    let before = exchange.operations();
     let outcome = instance.request(exchange);
     let observation = exchange.take_observation().unwrap_or_default();
-    Ok(Seen { action: outcome?, observation, left: difference(exchange, workload) })
+    let operations = exchange.operations() - before;
+    Ok(Seen { action: outcome?, observation, operations, left: difference(exchange, workload) })
 }
 
 /// The first header of the request or response that is not as it was.
@@ -135,6 +138,11 @@ pub(crate) fn check(seen: &Seen, expected: &[Operation], workload: &Workload, nu
     if let Some(more) = trace.get(expected.len()) {
         return wrong(format!("operation {}: expected no more operations, got {more}", expected.len() + 1));
     }
+    // The trace does not say on whose headers.
+    let wanted = Operations::expected(workload);
+    if seen.operations != wanted {
+        return wrong(format!("expected {wanted}, got {}", seen.operations));
+    }
     if let Some(left) = &seen.left {
         return wrong(format!("after it, {left}"));
     }
@@ -167,8 +175,9 @@ fn proof(plugin: &Plugin, workload: &Workload, counters: &Counters) -> String {
     match kinds.as_slice() {
         [] => format!("each of {REQUESTS} requests did nothing to the headers, as expected"),
         kinds => format!(
-            "each of {REQUESTS} requests did {}, in order, names and values as expected; the headers after are those before",
-            kinds.join(", ")
+            "each of {REQUESTS} requests did {}{}, in order, names and values as expected; the headers after are those before",
+            kinds.join(", "),
+            if workload.path == HeaderPath::Response { " on response headers" } else { "" },
         ),
     }
 }

@@ -122,7 +122,7 @@ impl Host for Wasmer {
         let has_memory = exports.iter().any(|export| {
             export.name() == "memory" && matches!(export.ty(), ExternType::Memory(memory) if !memory.shared)
         });
-        let version = abi::check_exports(&functions, has_memory, plugin.workload_checked).map_err(refuse)?;
+        let version = abi::check_exports(&functions, has_memory, plugin).map_err(refuse)?;
         let (code, shim) = (Code { engine, module }, self.compiler.shim());
         Ok(Box::new(Compiled { plugin: plugin.name.clone(), version, code, shim, metered: self.metered }))
     }

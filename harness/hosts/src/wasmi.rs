@@ -83,7 +83,7 @@ impl Host for Wasmi {
         let is_function = |export: &wasmi::ExportType<'_>| matches!(export.ty(), ExternType::Func(_));
         let functions: Vec<&str> = module.exports().filter(is_function).map(|export| export.name()).collect();
         let has_memory = matches!(module.get_export("memory"), Some(ExternType::Memory(_)));
-        let version = abi::check_exports(&functions, has_memory, plugin.workload_checked).map_err(refuse)?;
+        let version = abi::check_exports(&functions, has_memory, plugin).map_err(refuse)?;
         // wasmi itself looks only when it instantiates.
         if let Some(import) = module.imports().find(|import| abi::known(import.module(), import.name()).is_none()) {
             let missing = format!("unknown import: `{}::{}` has not been defined", import.module(), import.name());

@@ -130,7 +130,7 @@ impl Host for Wasmtime {
         let is_function = |export: &wasmtime::ExportType| matches!(export.ty(), ExternType::Func(_));
         let functions: Vec<&str> = module.exports().filter(is_function).map(|export| export.name()).collect();
         let has_memory = matches!(module.get_export("memory"), Some(ExternType::Memory(memory)) if !memory.is_shared());
-        let version = abi::check_exports(&functions, has_memory, plugin.workload_checked).map_err(refuse)?;
+        let version = abi::check_exports(&functions, has_memory, plugin).map_err(refuse)?;
         let linked = runtime.linker.instantiate_pre(&module);
         linked.map_err(|error| refuse(unknown_import(error.root_cause())))?;
         Ok(Box::new(Compiled { plugin: plugin.name.clone(), version, module, runtime, metered: self.metered }))

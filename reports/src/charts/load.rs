@@ -10,6 +10,7 @@ use crate::language;
 use crate::load::{LoadArm, LoadFigures, arms_of};
 use crate::number::grouped;
 use crate::summary::Absolute;
+use crate::workload::is_noop;
 
 const LEFT: i32 = 56;
 /// Room for half of the last rate.
@@ -24,8 +25,6 @@ const LINE: i32 = 22;
 /// What tells lines apart that would look the same.
 const MORE_DASHES: [&str; 4] = ["12 4 2 4", "3 3", "16 5", "8 3 2 3 2 3"];
 
-/// Workload that does nothing.
-const NOOP: &str = "noop";
 /// Characters of a name that fit into a column.
 const NAME: usize = 21;
 
@@ -48,7 +47,7 @@ struct Line<'a> {
 /// unique on the page.
 pub(crate) fn load(steps: &[&LoadFigures], id: &str) -> Option<String> {
     let values = |panel: &Panel| -> Vec<f64> {
-        let arms = steps.iter().flat_map(|step| &step.arms).filter(|arm| arm.workload != NOOP);
+        let arms = steps.iter().flat_map(|step| &step.arms).filter(|arm| !is_noop(&arm.workload));
         arms.filter_map(|arm| (panel.of)(&arm.from_intended_ns?)).collect()
     };
     let mut rates: Vec<f64> = steps.iter().filter_map(|step| step.rate_per_s).collect();
@@ -90,7 +89,7 @@ pub(crate) fn load(steps: &[&LoadFigures], id: &str) -> Option<String> {
 fn lines<'a>(steps: &[&'a LoadFigures]) -> Vec<Line<'a>> {
     let mut lines: Vec<Line<'_>> = Vec::new();
     // A chart with twice as many lines shows less.
-    for arm in arms_of(steps).into_iter().filter(|arm| arm.workload != NOOP) {
+    for arm in arms_of(steps).into_iter().filter(|arm| !is_noop(&arm.workload)) {
         let colour = if arm.control.is_some() { INK } else { language::colour(&arm.language) };
         let usual = match (arm.control, arm.variant) {
             (Some(_), _) => "1 4",

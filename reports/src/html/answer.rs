@@ -85,7 +85,7 @@ pub(super) fn charts(view: &View<'_>) -> String {
             continue;
         };
         html.push_str(&figure(
-            &format!("Chart: added latency, {}", place.title()),
+            &format!("Chart: added latency, {}", place.caption()),
             &svg,
             &caption(place),
             &behind(place),
@@ -127,7 +127,7 @@ fn behind(place: &Place<'_>) -> String {
             }
         })
         .collect();
-    let caption = format!("Added latency, {}, µs per request", place.title());
+    let caption = format!("Added latency, {}, µs per request", place.caption());
     table(&caption, &["Plugin", ">added", ">low", ">high", ">confidence"], &rows)
 }
 

@@ -38,6 +38,7 @@ fn places(lines: &[CostLine]) -> Vec<(String, Vec<&CostLine>)> {
             Mode::InProcess => "in process".to_owned(),
             Mode::Live => format!("{}, live", name(&line.host, 40)),
         };
+        let title = if line.on_response { format!("{title}, response headers") } else { title };
         match places.iter_mut().find(|(other, _)| other == &title) {
             Some((_, lines)) => lines.push(line),
             None => places.push((title, vec![line])),
@@ -50,7 +51,7 @@ fn row(line: &CostLine) -> TableRow {
     let [per_operation, between, called, off] = cost_table::figures(line);
     TableRow::new(vec![
         plugin(&line.plugin, &line.language),
-        Cell::Text(name(&line.host, 40)),
+        Cell::Text(line.place()),
         Cell::Main(per_operation),
         Cell::Number(between),
         Cell::Number(called),
@@ -67,7 +68,7 @@ fn points(title: &str, lines: &[&CostLine]) -> String {
             let end = |ns: Option<f64>| Cell::Number(ns.map_or_else(|| "–".to_owned(), |ns| us(ns, 2)));
             TableRow::new(vec![
                 plugin(&line.plugin, &line.language),
-                Cell::Text(name(&line.host, 40)),
+                Cell::Text(line.place()),
                 Cell::Number(grouped(u64::from(point.operations))),
                 Cell::Number(us(point.added_ns.p50, 2)),
                 end(point.added_ns.low),

@@ -6,6 +6,7 @@ use crate::facts::placement_words;
 use crate::failures;
 use crate::number::{bytes, date, duration, grouped, significant};
 use crate::text::{command, elide, escape, name, visible};
+use crate::workload::is_on_response;
 
 use super::View;
 use super::parts::{Cell, TableRow, definitions, plugin, table};
@@ -104,6 +105,13 @@ fn how(record: &Record) -> String {
              removes, and by the gateway’s own counters. For Wasm on Envoy these count the requests that got past the \
              plugin, which fails closed: a broken plugin lets none through. What each cell has to show for itself is in \
              the table of artifacts."
+                .to_owned(),
+        );
+    }
+    if record.cells.iter().any(|cell| is_on_response(&cell.id.workload)) {
+        paragraphs.push(
+            "<b>Workloads whose names begin with response</b> do the same on the headers of the response. Each plugin of \
+             ours has an artifact of its own for them, made of the same source, and does nothing when the request comes."
                 .to_owned(),
         );
     }

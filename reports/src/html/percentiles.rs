@@ -12,7 +12,7 @@ pub(super) fn body(view: &View<'_>) -> String {
     for (index, place) in view.places.iter().enumerate() {
         let Some(svg) = percentiles(place, &view.id(&format!("curves{index}"))) else { continue };
         html.push_str(&view.heading(&format!("{} · workload {}", place.title(), place.workload)));
-        let name = format!("Chart: percentiles, {}", place.title());
+        let name = format!("Chart: percentiles, {}", place.caption());
         html.push_str(&figure(&name, &svg, CAPTION, &behind(place)));
     }
     if html.is_empty() { html } else { format!("<p class=\"quiet\">{INTRO}</p>{html}") }
@@ -46,6 +46,6 @@ fn behind(place: &Place<'_>) -> String {
             })
         })
         .collect();
-    let caption = format!("Latency of requests, {}, µs", place.title());
+    let caption = format!("Latency of requests, {}, µs", place.caption());
     table(&caption, &["Plugin", ">p50", ">p90", ">p99", ">p99.9", ">requests"], &rows)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::response;
 use crate::synthetic::{Make, record};
 use roxmltree::{Document, Node};
 use serde_json::Value;
@@ -14,10 +15,14 @@ fn pages() -> Vec<(&'static str, Vec<Record>)> {
     let hostile = record(&Make { hostile: true, starts: 3, envoy: false, requests: 500, lines: true });
     let mut empty = record(&Make { requests: 5, ..Make::default() });
     empty.cells.clear();
+    let response = response::both(&record(&Make { starts: 3, requests: 300, ..Make::default() }));
+    let only_response = response::alone(&response);
     vec![
         ("report.html", vec![usual.clone()]),
         ("hostile.html", vec![hostile.clone()]),
         ("two.html", vec![usual, hostile]),
+        ("response.html", vec![response]),
+        ("only-response.html", vec![only_response]),
         ("empty.html", vec![empty]),
         ("none.html", Vec::new()),
     ]

@@ -7,6 +7,7 @@ mod gate_live;
 mod html;
 mod lives;
 mod load;
+mod response;
 mod scale;
 mod scenario;
 mod soak;

@@ -71,11 +71,11 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
     Ok(status::of_record(&record))
 }
 
-/// A thorough run has the time for every host.
+/// A thorough run has the time for every host and workload.
 fn unasked(time: Time) -> Unasked {
     match time {
-        Time::Quick | Time::Standard => Unasked::DefaultHosts,
-        Time::Thorough => Unasked::EveryHost,
+        Time::Quick | Time::Standard => Unasked::Defaults,
+        Time::Thorough => Unasked::Everything,
     }
 }
 

@@ -18,7 +18,7 @@ const LIVE_DURATION: Duration = Duration::from_millis(500);
 /// Verifies in process, and live on the gateways that were named (the embedded one runs what the hosts run).
 pub(crate) fn run(options: &VerifyArgs) -> anyhow::Result<Status> {
     interrupt::install()?;
-    let mut selection = select(&options.selectors, Unasked::EveryHost)?;
+    let mut selection = select(&options.selectors, Unasked::Everything)?;
     let named = &options.selectors.gateways;
     selection.live.retain(|(gateway, _)| {
         options.selectors.only == Some(Only::Live) || named.iter().any(|name| name == gateway.name())

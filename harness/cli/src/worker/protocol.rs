@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use tollgate_fixtures::Workload;
+use tollgate_fixtures::{HeaderPath, Workload};
 use tollgate_hosts::Repeated;
 use tollgate_record::{CellId, Counters, Failure, Load, Placement, Series, Soak};
 
@@ -69,6 +69,7 @@ pub(crate) struct WorkerArm {
 struct WorkloadRef {
     name: String,
     description: String,
+    path: HeaderPath,
     operations: u32,
     config: Vec<u8>,
     /// None when it is the catalogue's.
@@ -87,6 +88,7 @@ struct ExchangeRef {
 struct PluginRef {
     name: String,
     path: Option<PathBuf>,
+    on: HeaderPath,
     sha256: String,
     workload_checked: bool,
 }
@@ -129,6 +131,7 @@ impl From<&Arm> for WorkerArm {
         let plugin = arm.plugin.as_ref().map(|plugin| PluginRef {
             name: plugin.name.clone(),
             path: plugin.path.clone(),
+            on: plugin.on,
             sha256: plugin.sha256.clone(),
             workload_checked: plugin.workload_checked,
         });
@@ -156,6 +159,7 @@ impl From<&Workload> for WorkloadRef {
         Self {
             name: workload.name.clone(),
             description: workload.description.clone(),
+            path: workload.path,
             operations: workload.operations,
             config: workload.config.clone(),
             exchange: is_own.then_some(exchange),
@@ -178,8 +182,8 @@ impl WorkloadRef {
     fn load(self) -> anyhow::Result<Workload> {
         let first = tollgate_fixtures::workloads().first();
         let first = first.context("the catalogue has no workload; this build is broken")?.clone();
-        let Self { name, description, operations, config, .. } = self;
-        let workload = Workload { name, description, operations, config, ..first };
+        let Self { name, description, path, operations, config, .. } = self;
+        let workload = Workload { name, description, path, operations, config, ..first };
         Ok(match self.exchange {
             None => workload,
             Some(ExchangeRef { request_headers, request_body, response_headers, response_body }) => {
@@ -194,7 +198,10 @@ impl PluginRef {
         let mut plugin = match &self.path {
             Some(path) => tollgate_fixtures::load(path)?,
             None if self.name == tollgate_fixtures::SPIN => tollgate_fixtures::spin(),
-            None => tollgate_fixtures::plugin(&self.name).context("worker and parent differ; build again")?.clone(),
+            None => {
+                let plugin = tollgate_fixtures::plugin_on(&self.name, self.on);
+                plugin.context("worker and parent differ; build again")?.clone()
+            }
         };
         anyhow::ensure!(
             plugin.sha256 == self.sha256,
@@ -202,6 +209,7 @@ impl PluginRef {
             self.name
         );
         plugin.name = self.name;
+        plugin.on = self.on;
         plugin.workload_checked = self.workload_checked;
         Ok(plugin)
     }

@@ -7,12 +7,13 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Request, Response, StatusCode};
-use tollgate_hosts::{Action, Exchange, Headers, HostError, Instance, LocalResponse};
+use tollgate_hosts::{Action, Exchange, Headers, HostError, Instance, LocalResponse, Operations};
 use tollgate_record::Failure;
 
 use super::NAME;
 use super::modules::Modules;
 use super::tally::Tally;
+use crate::contract::echo_header;
 use crate::gateway::refuse_chain;
 use crate::{ARM_HEADER, Arm, BODY, CANARY_HEADER, LEFT_HEADER, ROUND_HEADER, arm_label};
 
@@ -23,8 +24,10 @@ pub(super) struct Served {
     instance: Option<RefCell<Box<dyn Instance>>>,
     /// One for all requests: there is one thread, and a request is through before the next one begins.
     exchange: RefCell<Exchange>,
-    /// Operations on the request's headers that the plugin must do for each request; none when it is held to none.
-    expected_operations: Option<u64>,
+    /// Operations on the headers that the plugin must do for each request; none when it is held to none.
+    expected_operations: Option<Operations>,
+    /// Where the request's canary header goes in the response; see [`echo_header`].
+    echo_header: &'static str,
     tally: Arc<Tally>,
 }
 
@@ -47,8 +50,9 @@ impl Served {
         // The label is made of characters that a header may have.
         let label = HeaderValue::from_str(&arm_label(arm)).unwrap_or(HeaderValue::from_static(NAME));
         let is_checked = arm.plugin.as_ref().is_some_and(|plugin| plugin.workload_checked);
-        let expected_operations = is_checked.then(|| arm.workload.expected_trace().len() as u64);
-        Ok(Self { label, instance, exchange: RefCell::default(), expected_operations, tally })
+        let expected_operations = is_checked.then(|| Operations::expected(&arm.workload));
+        let echo_header = echo_header(arm);
+        Ok(Self { label, instance, exchange: RefCell::default(), expected_operations, echo_header, tally })
     }
 
     /// Answers a request with that body, and notes how long that took when the request asks for it. hyper's share, to
@@ -74,14 +78,19 @@ impl Served {
         let Some(instance) = &self.instance else {
             return self.direct(&exchange);
         };
-        let before = exchange.request.operations();
+        if self.echo_header == CANARY_HEADER {
+            let Exchange { request, response, .. } = &mut *exchange;
+            if let Some(canary) = request.get(CANARY_HEADER) {
+                response.add(CANARY_HEADER, canary);
+            }
+        }
+        let before = exchange.operations();
         let outcome = instance.borrow_mut().request(&mut exchange);
-        let operations = exchange.request.operations() - before;
+        let operations = exchange.operations() - before;
         match outcome {
             // A plugin that stops working when it is not looked at would look fast.
             Ok(_) if self.expected_operations.is_some_and(|expected| expected != operations) => {
-                self.tally
-                    .error(format!("the plugin did {operations} operations on the headers: other work than verified"));
+                self.tally.error(format!("the plugin did {operations}: other work than verified"));
                 closed()
             }
             Ok(Action::Continue) => {
@@ -108,7 +117,9 @@ impl Served {
         let mut response = Response::new(Full::new(Bytes::from_static(BODY.as_bytes())));
         copy_headers(&exchange.response, &mut response);
         response.headers_mut().insert(ARM_HEADER, self.label.clone());
-        if let Some(Ok(left)) = exchange.request.get(CANARY_HEADER).map(HeaderValue::from_bytes) {
+        if self.echo_header == LEFT_HEADER
+            && let Some(Ok(left)) = exchange.request.get(CANARY_HEADER).map(HeaderValue::from_bytes)
+        {
             response.headers_mut().insert(LEFT_HEADER, left);
         }
         response

@@ -2,14 +2,15 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tollgate_fixtures::Plugin;
+use tollgate_fixtures::{HeaderPath, Plugin};
 use tollgate_record::{PluginKind, VmUse};
 
 use super::NAME;
 use super::external::{CONFIG_HEADER, Door};
 use super::own_time;
+use crate::contract::echo_header;
 use crate::memory_file::MemoryFile;
-use crate::{ARM_HEADER, Arm, BODY, CANARY_HEADER, GatewayError, LEFT_HEADER, Options, ROUND_HEADER, arm_label};
+use crate::{ARM_HEADER, Arm, BODY, CANARY_HEADER, GatewayError, Options, ROUND_HEADER, arm_label};
 
 /// The pieces of a configuration, valid JSON with placeholders.
 pub(super) const TEMPLATE: &str = include_str!("../../../../fixtures/gateways/envoy.json");
@@ -146,7 +147,7 @@ pub(super) fn listener(template: &Value, arm: &Arm, index: usize, port: u16, plu
     route["direct_response"]["body"]["inline_string"] = json!(BODY);
     let headers = &mut route["response_headers_to_add"];
     headers[0]["header"] = json!({ "key": ARM_HEADER, "value": arm_label(arm) });
-    headers[1]["header"] = json!({ "key": LEFT_HEADER, "value": format!("%REQ({CANARY_HEADER})%") });
+    headers[1]["header"] = json!({ "key": echo_header(arm), "value": format!("%REQ({CANARY_HEADER})%") });
     listener
 }
 
@@ -193,6 +194,9 @@ fn external(template: &Value, arm: &Arm, index: usize) -> Value {
     let config = &mut filter["typed_config"];
     config["stat_prefix"] = json!(arm_name(index));
     let value = String::from_utf8_lossy(&arm.workload.config()).into_owned();
+    if arm.workload.path == HeaderPath::Response {
+        config["processing_mode"] = json!({ "request_header_mode": "SKIP", "response_header_mode": "SEND" });
+    }
     config["grpc_service"]["initial_metadata"] = json!([{ "key": CONFIG_HEADER, "value": value }]);
     filter
 }

@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tollgate_fixtures::HeaderPath;
 use tollgate_record::{Failure, PluginKind};
 
 use super::NAME;
@@ -19,14 +20,17 @@ const COUNTERS_SETTLE: Duration = Duration::from_secs(1);
 /// How long it may take until a process whose sockets are closed can be waited for.
 const DEATH_SHOWS: Duration = Duration::from_millis(50);
 
-/// What Envoy says of each call of a plugin that handles a request, and of each context that is made for one.
+/// What Envoy says of each call of a plugin that handles a request, or a response, and of each context that is made for one.
 const HANDLES: &str = "[host->vm] proxy_on_request_headers(";
+const HANDLES_RESPONSE: &str = "[host->vm] proxy_on_response_headers(";
 const CONTEXT: &str = "[host->vm] proxy_on_context_create(";
 
 /// What is known of an arm.
 #[derive(Debug)]
 struct Known {
     kind: Option<PluginKind>,
+    /// The headers that its workload is on.
+    path: HeaderPath,
     /// Times that the plugin is in it.
     chain: u64,
     /// What Envoy says of each plugin that runs for a request.
@@ -49,9 +53,14 @@ impl RunningEnvoy {
     pub(super) fn new(launched: Launched, arms: &[Arm], refused: Vec<(usize, Failure)>) -> Self {
         let known = |arm: &Arm| Known {
             kind: arm.plugin.as_ref().map(|plugin| plugin.kind),
+            path: arm.workload.path,
             chain: u64::from(arm.chain),
-            // Somebody's own plugin may handle no request headers.
-            runs: if arm.plugin.as_ref().is_some_and(|plugin| plugin.workload_checked) { HANDLES } else { CONTEXT },
+            runs: match (arm.plugin.as_ref().is_some_and(|plugin| plugin.workload_checked), arm.workload.path) {
+                (true, HeaderPath::Request) => HANDLES,
+                (true, HeaderPath::Response) => HANDLES_RESPONSE,
+                // Somebody's own plugin may handle no headers.
+                (false, _) => CONTEXT,
+            },
             traced: 0,
             seen: None,
         };
@@ -131,7 +140,7 @@ impl RunningEnvoy {
     }
 
     fn prove_arm(&self, stats: &HashMap<String, u64>, arm: usize, sent: u64) -> Result<String, Failure> {
-        let Known { kind, chain, traced, seen, .. } = self.known[arm];
+        let Known { kind, path, chain, traced, seen, .. } = self.known[arm];
         let sent = sent + traced;
         let counted = stat(stats, arm, "downstream_rq_completed");
         if counted != sent {
@@ -145,6 +154,13 @@ impl RunningEnvoy {
         if passed != sent {
             let message =
                 format!("only {passed} of {sent} requests got past the plugin; run `tollgate verify` to see why");
+            return Err(Failure::plugin("proof", message));
+        }
+        // A plugin that fails on the response makes another of it, which Envoy counts as what the client got.
+        let answered = stat(stats, arm, "downstream_rq_2xx");
+        if path == HeaderPath::Response && answered != sent {
+            let message =
+                format!("only {answered} of {sent} responses got past the plugin; run `tollgate verify` to see why");
             return Err(Failure::plugin("proof", message));
         }
         match kind {
@@ -182,8 +198,12 @@ impl RunningEnvoy {
                 ))
             }
             Some(PluginKind::Native | PluginKind::ProxyWasm) => {
+                let (passed, what) = match path {
+                    HeaderPath::Request => (passed, ""),
+                    HeaderPath::Response => (answered, " responses"),
+                };
                 let passed = format!(
-                    "envoy counted {sent} requests, and {passed} got past the plugin{}, which fails closed",
+                    "envoy counted {sent} requests, and {passed}{what} got past the plugin{}, which fails closed",
                     times(chain)
                 );
                 match seen {

@@ -1,7 +1,8 @@
 //! HAProxy as a child process, with scripts in its own Lua.
 //!
 //! A script is an action of the frontend's request rules; the answer is a `return` of the backend, which comes after
-//! them. Controls have the same frontend and backend, and no action.
+//! them. There is no action for such an answer, so what a script wants of responses runs as a sample fetch in a rule of
+//! `http-after-response`. Controls have the same frontend and backend, and neither.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::process::Command;
 
 use crate::program::Program;
 use crate::scripted::{Dialect, Plan, Site};
-use crate::{ARM_HEADER, BODY, CANARY_HEADER, GatewayError, LEFT_HEADER};
+use crate::{ARM_HEADER, BODY, CANARY_HEADER, GatewayError};
 
 const PROGRAM: Program = Program { name: "haproxy", variable: "TOLLGATE_HAPROXY", install: "apt-get install haproxy" };
 
@@ -32,10 +33,6 @@ impl Dialect for HaProxy {
 
     fn version(&self, binary: &Path) -> Result<String, GatewayError> {
         version_in(&PROGRAM.ask(binary, "-vv")?).map_err(|reason| PROGRAM.unfit(binary, reason))
-    }
-
-    fn response_objection(&self) -> Option<&'static str> {
-        Some("haproxy calls no script with a response of its own, so `envoy_on_response` would never run")
     }
 
     fn config(&self, _binary: &Path, plan: &Plan) -> Result<String, GatewayError> {
@@ -88,18 +85,22 @@ fn write(text: &mut String, plan: &Plan) -> std::fmt::Result {
 }
 
 fn arm(text: &mut String, site: &Site) -> std::fmt::Result {
-    let Site { arm, address, label, .. } = site;
+    let Site { arm, address, label, echo_header, .. } = site;
     writeln!(text, "frontend arm_{arm}\n  bind {address}")?;
     if site.has_body {
         text.push_str("  option http-buffer-request\n");
     }
-    if site.has_plugin {
+    if site.on_request {
         writeln!(text, "  http-request lua.arm_{arm}\n  http-request return status 500")?;
+    }
+    if site.on_response {
+        // The only Lua that it calls with responses of its own; without a value the script has failed.
+        writeln!(text, "  http-after-response set-status 500 unless {{ lua.arm_{arm} -m bool }}")?;
     }
     writeln!(
         text,
         "  default_backend answer_{arm}\nbackend answer_{arm}\n  http-request return status 200 content-type text/plain \
-         hdr {ARM_HEADER} {} hdr {LEFT_HEADER} %[req.fhdr({CANARY_HEADER})] string {}",
+         hdr {ARM_HEADER} {} hdr {echo_header} %[req.fhdr({CANARY_HEADER})] string {}",
         quote(label),
         double_quote(BODY)
     )

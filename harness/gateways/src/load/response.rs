@@ -1,6 +1,6 @@
 //! Reading a response from bytes as they come.
 
-use crate::{ARM_HEADER, BODY, LEFT_HEADER, Response, chunked};
+use crate::{ARM_HEADER, BODY, CANARY_HEADER, LEFT_HEADER, Response, chunked};
 
 const MAX_HEADERS: usize = 64;
 /// Far above what any gateway's contract response needs.
@@ -32,7 +32,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], joined: &'a mut Vec<u8>) -> Result<Readi
         let text = || std::str::from_utf8(header.value).ok();
         if is(ARM_HEADER) {
             arm = text();
-        } else if is(LEFT_HEADER) {
+        } else if is(LEFT_HEADER) || is(CANARY_HEADER) {
             left = text();
         } else if is("content-length") {
             length =

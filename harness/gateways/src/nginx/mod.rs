@@ -1,7 +1,7 @@
 //! nginx as a child process, with scripts in the LuaJIT of its Lua module (`ngx_http_lua_module`).
 //!
 //! A script runs in the server's rewrite phase, for which the module must be 0.10.21 or newer; the answer is a `return`
-//! in the location, which comes after it. Controls have the same answer, and no Lua at all.
+//! in the location, which comes after it; what a script wants of responses runs in the header filter. Controls have the same answer, and no Lua at all.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use rustix::process::geteuid;
 
 use crate::program::Program;
 use crate::scripted::{Dialect, Plan, Site};
-use crate::{ARM_HEADER, BODY, CANARY_HEADER, GatewayError, LEFT_HEADER};
+use crate::{ARM_HEADER, BODY, CANARY_HEADER, GatewayError};
 
 const PROGRAM: Program =
     Program { name: "nginx", variable: "TOLLGATE_NGINX", install: "apt-get install nginx-light libnginx-mod-http-lua" };
@@ -39,10 +39,6 @@ impl Dialect for Nginx {
         let built = Built::of(binary)?;
         built.modules().map_err(|reason| PROGRAM.unfit(binary, reason))?;
         Ok(built.version)
-    }
-
-    fn response_objection(&self) -> Option<&'static str> {
-        None
     }
 
     fn config(&self, binary: &Path, plan: &Plan) -> Result<String, GatewayError> {
@@ -123,18 +119,22 @@ const SETTINGS: &str = r#"  access_log off;
 "#;
 
 fn server(text: &mut String, site: &Site) -> std::fmt::Result {
-    let Site { arm, address, label, .. } = site;
+    let Site { arm, address, label, echo_header, .. } = site;
     writeln!(text, "  server {{\n    listen {address} reuseport;")?;
-    if site.has_plugin {
+    if site.on_request {
         writeln!(text, "    server_rewrite_by_lua_block {{ tollgate_request[{arm}]() }}")?;
     }
+    let lua_echoes = site.on_response && *echo_header == CANARY_HEADER;
     if site.on_response {
-        writeln!(text, "    header_filter_by_lua_block {{ tollgate_response[{arm}]() }}")?;
+        let echo = if lua_echoes { "tollgate_echo() " } else { "" };
+        writeln!(text, "    header_filter_by_lua_block {{ {echo}tollgate_response[{arm}]() }}")?;
+    }
+    if !lua_echoes {
+        writeln!(text, "    add_header {echo_header} $http_{CANARY_HEADER};")?;
     }
     writeln!(
         text,
-        "    add_header {ARM_HEADER} {};\n    add_header {LEFT_HEADER} $http_{CANARY_HEADER};\n    location / {{ return \
-         200 {}; }}\n  }}",
+        "    add_header {ARM_HEADER} {};\n    location / {{ return 200 {}; }}\n  }}",
         quote(label),
         quote(BODY)
     )

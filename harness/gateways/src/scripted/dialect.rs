@@ -14,8 +14,6 @@ pub(crate) trait Dialect: Debug + Sync + 'static {
     fn handle(&self) -> &'static str;
     /// Its version, when it can run scripts; an error when it cannot.
     fn version(&self, binary: &Path) -> Result<String, GatewayError>;
-    /// Why a script that wants responses cannot be run; none where it can.
-    fn response_objection(&self) -> Option<&'static str>;
     /// Its configuration: the arms of a plan, answering by the contract, and a listener for reports.
     fn config(&self, binary: &Path, plan: &Plan) -> Result<String, GatewayError>;
     /// How it is run with a configuration, in the foreground.
@@ -48,9 +46,12 @@ pub(crate) struct Site {
     pub(crate) address: SocketAddr,
     /// What its responses are labelled with: visible ASCII without `%`.
     pub(crate) label: String,
-    /// Whether it has a plugin, which is to be called with each request.
-    pub(crate) has_plugin: bool,
-    /// Whether the plugin is to be called with each response as well.
+    /// The response header that gets the request's canary: [`crate::CANARY_HEADER`] before the plugin sees the response,
+    /// [`crate::LEFT_HEADER`] whenever.
+    pub(crate) echo_header: &'static str,
+    /// Whether its plugin is to be called with each request.
+    pub(crate) on_request: bool,
+    /// Whether it is to be called with each response.
     pub(crate) on_response: bool,
     /// Whether its requests have a body, which is to be waited for.
     pub(crate) has_body: bool,

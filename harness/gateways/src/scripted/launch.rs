@@ -8,6 +8,7 @@ use super::port::Port;
 use super::report::{Report, Reporter};
 use super::{Dialect, Plan, Site};
 use crate::child::{Child, describe};
+use crate::contract::echo_header;
 use crate::memory_file::MemoryFile;
 use crate::{Arm, GatewayError, Options, arm_label, request_bytes};
 
@@ -26,15 +27,21 @@ pub(super) struct Launched {
     pub(super) probe_core: Option<u32>,
 }
 
-/// Starts a gateway with the arms `loaded` and waits until it reports, has ended or has taken too long. Scripts of the
-/// arms `hooked` are called with responses as well.
+/// Whose scripts are called, and when: arms by their index.
+#[derive(Debug, Default)]
+pub(super) struct Hooked {
+    pub(super) on_request: Vec<usize>,
+    pub(super) on_response: Vec<usize>,
+}
+
+/// Starts a gateway with the arms `loaded` and waits until it reports, has ended or has taken too long.
 pub(super) fn launch<D: Dialect>(
     dialect: &D,
     binary: &Path,
     arms: &[Arm],
     loaded: &[usize],
     ports: &[Port],
-    hooked: &[usize],
+    hooked: &Hooked,
     options: &Options,
 ) -> Result<Launched, GatewayError> {
     let name = dialect.program().name;
@@ -83,13 +90,14 @@ pub(super) fn launch<D: Dialect>(
     Ok(Launched { child, reporter, first, said: said::<D>, probe_core: options.probe_core.or(options.gateway_core) })
 }
 
-fn site(index: usize, arm: &Arm, ports: &[Port], hooked: &[usize]) -> Site {
+fn site(index: usize, arm: &Arm, ports: &[Port], hooked: &Hooked) -> Site {
     Site {
         arm: index,
         address: ports[index].address,
         label: arm_label(arm),
-        has_plugin: arm.plugin.is_some(),
-        on_response: hooked.contains(&index),
+        echo_header: echo_header(arm),
+        on_request: hooked.on_request.contains(&index),
+        on_response: hooked.on_response.contains(&index),
         has_body: !arm.workload.request_body.is_empty(),
     }
 }

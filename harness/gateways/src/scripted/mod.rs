@@ -8,7 +8,7 @@ mod port;
 mod report;
 mod running;
 
-use tollgate_fixtures::Plugin;
+use tollgate_fixtures::{HeaderPath, Plugin};
 use tollgate_hosts::Inspection;
 use tollgate_record::{Failure, PluginKind};
 
@@ -16,7 +16,7 @@ pub(crate) use dialect::{Dialect, Plan, Site};
 
 use crate::gateway::partition;
 use crate::{Arm, Gateway, GatewayError, Options, Running};
-use launch::launch;
+use launch::{Hooked, launch};
 use port::Port;
 use report::{ArmReport, Report};
 use running::RunningScripted;
@@ -40,7 +40,7 @@ impl<D: Dialect> Gateway for Scripted<D> {
 
     fn objections(&self, plugin: &Plugin, found: &Inspection) -> Vec<String> {
         match found {
-            Inspection::Lua(found) => self.objection(found.on_response).into_iter().collect(),
+            Inspection::Lua(_) => Vec::new(),
             _ => vec![format!("{} does not run {} plugins", self.name(), plugin.kind.name())],
         }
     }
@@ -50,14 +50,21 @@ impl<D: Dialect> Gateway for Scripted<D> {
         self.0.version(&binary)?;
         let (loaded, mut refused) = partition(self, arms);
         let ports = Port::for_arms(arms.len(), options)?;
-        let start = |hooked: &[usize]| launch(&self.0, &binary, arms, &loaded, &ports, hooked, options);
-        let mut launched = start(&[])?;
+        let start = |hooked: &Hooked| launch(&self.0, &binary, arms, &loaded, &ports, hooked, options);
+        let scripts = loaded.iter().copied().filter(|&arm| arms[arm].plugin.is_some());
+        let mut launched = start(&Hooked { on_request: scripts.collect(), on_response: Vec::new() })?;
         refused.extend(loaded.iter().filter_map(|&arm| Some((arm, self.refusal(&arms[arm], &launched.first, arm)?))));
-        // Only the script knows whether it wants responses, and where it does not, nobody shall pay for calling it.
+        // Only the script knows what it wants, and where it does not, nobody shall pay for calling it.
         let is_refused = |arm: usize| refused.iter().any(|(refused, _)| *refused == arm);
-        let wants = |arm: &usize| launched.first.of(*arm).is_some_and(|report| report.on_response) && !is_refused(*arm);
-        let hooked: Vec<usize> = loaded.iter().copied().filter(wants).collect();
-        if !hooked.is_empty() {
+        let wanting = |wants: fn(&ArmReport) -> bool| -> Vec<usize> {
+            let wants = |arm: &usize| launched.first.of(*arm).is_some_and(wants) && !is_refused(*arm);
+            loaded.iter().copied().filter(wants).collect()
+        };
+        let hooked = Hooked {
+            on_request: wanting(|report| report.on_request),
+            on_response: wanting(|report| report.on_response),
+        };
+        if !hooked.on_response.is_empty() {
             drop(launched);
             launched = start(&hooked)?;
         }
@@ -66,11 +73,6 @@ impl<D: Dialect> Gateway for Scripted<D> {
 }
 
 impl<D: Dialect> Scripted<D> {
-    /// Why it does not take a script that can be loaded.
-    fn objection(&self, on_response: bool) -> Option<String> {
-        self.0.response_objection().filter(|_| on_response).map(str::to_owned)
-    }
-
     /// Why it does not run an arm's script, by what it said of it.
     fn refusal(&self, arm: &Arm, report: &Report, index: usize) -> Option<Failure> {
         let plugin = arm.plugin.as_ref()?;
@@ -82,10 +84,16 @@ impl<D: Dialect> Scripted<D> {
         match report.of(index) {
             None => Some(Failure::environment("start", format!("{name} does not report on the arm; run again"))),
             Some(ArmReport { refusal: Some(why), .. }) => refused(why),
-            Some(report) if !report.on_request && (plugin.workload_checked || !report.on_response) => {
-                refused("it defines no function `envoy_on_request`, so it would do nothing and look fast; define it")
+            Some(report) => {
+                let (works, missing) = match plugin.on {
+                    _ if !plugin.workload_checked => (report.on_request || report.on_response, "envoy_on_request"),
+                    HeaderPath::Request => (report.on_request, "envoy_on_request"),
+                    HeaderPath::Response => (report.on_response, "envoy_on_response"),
+                };
+                let what =
+                    || format!("it defines no function `{missing}`, so it would do nothing and look fast; define it");
+                if works { None } else { refused(&what()) }
             }
-            Some(report) => self.objection(report.on_response).and_then(|why| refused(&why)),
         }
     }
 }

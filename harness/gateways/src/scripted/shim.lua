@@ -238,10 +238,9 @@ function shim.arm(number_of, name, source)
   arm.on_request, arm.on_response = on_request ~= nil, on_response ~= nil
   if refusal ~= nil then
     on_request = function() error(refusal, 0) end
-  elseif on_request == nil then
-    on_request = function() end
   end
-  shim.serve(arm, on_request, on_response)
+  -- A gateway that does not know yet what the script defines calls it with requests in any case.
+  shim.serve(arm, on_request or function() end, on_response)
 end
 
 local function quoted(value)
@@ -261,7 +260,7 @@ function shim.report()
     parts[index] = format(
       '{"arm":%d,"script":%s,"on_request":%s,"on_response":%s,"refusal":%s,"requests":%s,"runs":%d,"errors":%d}',
       arm.number, tostring(arm.script or false), tostring(arm.on_request or false), tostring(arm.on_response or false),
-      quoted(arm.refusal), counted(shim.requests(arm)), arm.runs, errors
+      quoted(arm.refusal), counted(shim.requests(arm)), arm.on_request and arm.runs or arm.runs_response, errors
     )
   end
   return '{"total":' .. counted(shim.total()) .. ',"arms":[' .. concat(parts, ",") .. "]}"

@@ -85,10 +85,10 @@ pub(crate) fn controls(gateway: &dyn Gateway) -> Vec<Arm> {
     ["A", "A'"].map(control).to_vec()
 }
 
-/// An arm with a plugin.
+/// An arm with a plugin, as the workload's path wants it.
 pub(crate) fn arm(gateway: &dyn Gateway, plugin: &Plugin, workload: &Workload) -> Arm {
-    let id = id(gateway, &plugin.name, &workload.name);
-    Arm { id, plugin: Some(plugin.clone()), workload: workload.clone(), chain: 1 }
+    let plugin = plugin.for_path(workload.path).expect("it has an artifact for both paths");
+    Arm { id: id(gateway, &plugin.name, &workload.name), plugin: Some(plugin), workload: workload.clone(), chain: 1 }
 }
 
 /// A script given by path, as somebody's own: nothing is known of what it does to the headers.

@@ -1,3 +1,5 @@
+use tollgate_fixtures::{HeaderPath, Plugin};
+
 use super::{Callback, Version};
 
 /// The allocators that a guest may export, in the order in which Envoy looks for them (the specification has it the
@@ -5,8 +7,8 @@ use super::{Callback, Version};
 pub(crate) const ALLOCATORS: [&str; 2] = ["malloc", "proxy_on_memory_allocate"];
 
 /// Checks what a plugin must export; `functions` and `has_memory` are what it does export. A plugin that is held to
-/// a workload must handle request headers, any other something of a request.
-pub(crate) fn check_exports(functions: &[&str], has_memory: bool, workload_checked: bool) -> Result<Version, String> {
+/// a workload must handle the headers that this is about, any other something of a request.
+pub(crate) fn check_exports(functions: &[&str], has_memory: bool, plugin: &Plugin) -> Result<Version, String> {
     let version = Version::of_exports(functions.iter().copied())?;
     if !has_memory {
         return Err("it exports no `memory`, so the host could not read its strings; export the memory under that \
@@ -19,10 +21,16 @@ pub(crate) fn check_exports(functions: &[&str], has_memory: bool, workload_check
             .to_owned());
     }
     let exports = |callback: &Callback| functions.contains(&callback.name());
-    if workload_checked && !exports(&Callback::RequestHeaders) {
-        return Err("it exports no `proxy_on_request_headers`, so it would do nothing and look fast; export that \
-             callback (SDKs do so for every registered context)"
-            .to_owned());
+    let work = match plugin.on {
+        HeaderPath::Request => Callback::RequestHeaders,
+        HeaderPath::Response => Callback::ResponseHeaders,
+    };
+    if plugin.workload_checked && !exports(&work) {
+        return Err(format!(
+            "it exports no `{}`, so it would do nothing and look fast; export that callback (SDKs do so for every \
+             registered context)",
+            work.name()
+        ));
     }
     let is_tcp = Callback::OF_CONNECTIONS.iter().any(|name| functions.contains(name));
     if is_tcp && !Callback::OF_REQUESTS.iter().any(exports) {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, LuaOptions, StdLib};
-use tollgate_fixtures::Plugin;
+use tollgate_fixtures::{HeaderPath, Plugin};
 
 use super::{Context, Counter, host_chunk};
 use crate::{Action, Exchange, HostError, Instance, Module, Said};
@@ -105,11 +105,15 @@ struct Script<D> {
 impl<D: Dialect> Module for Script<D> {
     fn instantiate(&self, config: &[u8]) -> Result<Box<dyn Instance>, HostError> {
         let Loaded { on_request, on_response, lua, pointed_to, context } = self.load(config)?;
-        if on_request.is_none() && (self.plugin.workload_checked || on_response.is_none()) {
+        let (works, missing) = match self.plugin.on {
+            _ if !self.plugin.workload_checked => (on_request.is_some() || on_response.is_some(), ON_REQUEST),
+            HeaderPath::Request => (on_request.is_some(), ON_REQUEST),
+            HeaderPath::Response => (on_response.is_some(), ON_RESPONSE),
+        };
+        if !works {
             return Err(HostError::Instantiate {
                 plugin: self.plugin.name.clone(),
-                reason: "it defines no function `envoy_on_request`, so it would do nothing and look fast; define it"
-                    .to_owned(),
+                reason: format!("it defines no function `{missing}`, so it would do nothing and look fast; define it"),
                 said: Said(context.log.borrow().lines()),
             });
         }

@@ -146,7 +146,7 @@ impl Instance for Remote {
         match self.ask(&Ask::Request { exchange: WireExchange::from(&*exchange) })? {
             Answer::Handled { outcome, exchange: left, operations, took_ns, memory_bytes } => {
                 left.put_into(exchange);
-                exchange.request.count_elsewhere(operations);
+                exchange.count_elsewhere(operations);
                 (self.took_ns, self.memory_bytes) = (took_ns, memory_bytes);
                 outcome.map_err(|fault| fault.into_error(&self.plugin))
             }
@@ -184,7 +184,7 @@ impl Instance for Remote {
                 Some(left) => left.put_into(exchange),
                 None => exchange.reset(),
             }
-            exchange.request.count_elsewhere(operations);
+            exchange.count_elsewhere(operations);
             if after(exchange, took_ns).is_break() {
                 return Ok(());
             }

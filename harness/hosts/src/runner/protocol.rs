@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tollgate_fixtures::Plugin;
+use tollgate_fixtures::{HeaderPath, Plugin};
 use tollgate_record::PluginKind;
 
 use super::wire::{Text, WireExchange};
-use crate::{Action, HostError, Said};
+use crate::{Action, HostError, Operations, Said};
 
 /// Counts changes of what is said here.
-pub(super) const PROTOCOL: u32 = 1;
+pub(super) const PROTOCOL: u32 = 2;
 
 /// Who the runner is. A runner of another version is refused, however this looks in it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,9 +54,8 @@ pub(super) enum Answer {
     /// What a request did, also one that failed.
     Handled {
         outcome: Result<Action, Fault>,
-        exchange: WireExchange,
-        /// On the request's headers.
-        operations: u64,
+        exchange: Box<WireExchange>,
+        operations: Operations,
         took_ns: u64,
         /// Of the instance, afterwards.
         memory_bytes: Option<u64>,
@@ -75,8 +74,7 @@ pub(super) enum Answer {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct TimedBatch {
     pub(super) took_ns: u64,
-    /// On the request's headers.
-    pub(super) operations: u64,
+    pub(super) operations: Operations,
     /// What the last request left, where that is not what it began with.
     pub(super) left: Option<WireExchange>,
 }
@@ -87,18 +85,19 @@ pub(super) struct WirePlugin {
     name: String,
     bytes: Text,
     workload_checked: bool,
+    on: HeaderPath,
 }
 
 impl From<&Plugin> for WirePlugin {
     fn from(plugin: &Plugin) -> Self {
-        let Plugin { name, bytes, workload_checked, .. } = plugin;
-        Self { name: name.clone(), bytes: bytes.as_ref().into(), workload_checked: *workload_checked }
+        let Plugin { name, bytes, workload_checked, on, .. } = plugin;
+        Self { name: name.clone(), bytes: bytes.as_ref().into(), workload_checked: *workload_checked, on: *on }
     }
 }
 
 impl From<WirePlugin> for Plugin {
     fn from(plugin: WirePlugin) -> Self {
-        let WirePlugin { name, bytes, workload_checked } = plugin;
+        let WirePlugin { name, bytes, workload_checked, on } = plugin;
         Self {
             name,
             bytes: Arc::from(bytes.0),
@@ -106,6 +105,7 @@ impl From<WirePlugin> for Plugin {
             language: "Lua".to_owned(),
             kind: PluginKind::Lua,
             variant: None,
+            on,
             sha256: String::new(),
             path: None,
             sdk: None,

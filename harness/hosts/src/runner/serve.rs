@@ -100,8 +100,8 @@ impl Server {
         let took_ns = begin.elapsed().as_nanos() as u64;
         Ok(Answer::Handled {
             outcome: outcome.map_err(Fault::from),
-            operations: exchange.request.operations(),
-            exchange: WireExchange::from(&exchange),
+            operations: exchange.operations(),
+            exchange: Box::new(WireExchange::from(&exchange)),
             took_ns,
             memory_bytes: instance.memory_bytes(),
         })
@@ -111,9 +111,9 @@ impl Server {
         let instance = instance(&mut self.instance)?;
         let mut timed = Vec::with_capacity(batches);
         let mut outcome = instance.time(&mut self.exchange, AFTER_SWITCH, 1, &mut |_, _| ControlFlow::Continue(()));
-        let mut before = self.exchange.request.operations();
+        let mut before = self.exchange.operations();
         let mut after = |exchange: &Exchange, took_ns| {
-            let now = exchange.request.operations();
+            let now = exchange.operations();
             let left = (!exchange.is_as_new()).then(|| WireExchange::from(exchange));
             timed.push(TimedBatch { took_ns, operations: now - before, left });
             before = now;

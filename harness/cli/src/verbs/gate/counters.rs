@@ -102,7 +102,7 @@ fn two(options: &CountersArgs, base: &str, head: &str) -> anyhow::Result<Status>
 fn chosen(options: &CountersArgs, plugins: Vec<String>, hosts: Vec<String>) -> anyhow::Result<Selection> {
     let named: Vec<String> = plugins.iter().filter(|plugin| !is_path(plugin)).cloned().collect();
     let any = plugins.is_empty();
-    let mut selection = select(&options.selectors(plugins, hosts), Unasked::DefaultHosts)?;
+    let mut selection = select(&options.selectors(plugins, hosts), Unasked::Defaults)?;
     selection.in_process.retain(|arm| match &arm.plugin {
         Some(plugin) => any || plugin.path.is_some() || named.contains(&plugin.name),
         None => false,

@@ -7,6 +7,8 @@
 pub(super) struct ProcessingRequest {
     #[prost(message, optional, tag = "2")]
     pub(super) request_headers: Option<HttpHeaders>,
+    #[prost(message, optional, tag = "3")]
+    pub(super) response_headers: Option<HttpHeaders>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -39,6 +41,8 @@ pub(super) struct HeaderValue {
 pub(super) struct ProcessingResponse {
     #[prost(message, optional, tag = "1")]
     pub(super) request_headers: Option<HeadersResponse>,
+    #[prost(message, optional, tag = "2")]
+    pub(super) response_headers: Option<HeadersResponse>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -118,10 +118,10 @@ impl Stream for Answers {
             return Poll::Ready(None);
         };
         Poll::Ready(Some(request.and_then(|request| {
-            let Some(headers) = request.request_headers else {
-                return Err(Status::invalid_argument("only request headers are asked for"));
-            };
-            work::process(self.workload, headers).map_err(|mismatch| Status::internal(mismatch.to_string()))
+            if request.request_headers.is_none() && request.response_headers.is_none() {
+                return Err(Status::invalid_argument("only headers are asked for"));
+            }
+            work::process(self.workload, request).map_err(|error| Status::internal(error.to_string()))
         })))
     }
 }

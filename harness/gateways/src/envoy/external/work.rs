@@ -10,18 +10,26 @@ use tollgate_hosts::Headers;
 
 use super::messages::{
     CommonResponse, HeaderMutation, HeaderValue, HeaderValueOption, HeadersResponse, HttpHeaders, OVERWRITE,
-    ProcessingResponse,
+    ProcessingRequest, ProcessingResponse,
 };
 
-/// Does the workload on the headers of a request.
-pub(super) fn process(workload: native::Headers, request: HttpHeaders) -> Result<ProcessingResponse, native::Mismatch> {
+/// Does the workload on the headers that Envoy sends: of the request or of the response, as it is configured to.
+pub(super) fn process(
+    workload: native::Headers,
+    message: ProcessingRequest,
+) -> Result<ProcessingResponse, native::Mismatch> {
+    let of = |headers: Option<HttpHeaders>| headers.map(|headers| answer(workload, headers)).transpose();
+    let (request_headers, response_headers) = (of(message.request_headers)?, of(message.response_headers)?);
+    Ok(ProcessingResponse { request_headers, response_headers })
+}
+
+fn answer(workload: native::Headers, of: HttpHeaders) -> Result<HeadersResponse, native::Mismatch> {
     let mut headers = Touched::default();
-    for HeaderValue { key, value, raw_value } in request.headers.unwrap_or_default().headers {
+    for HeaderValue { key, value, raw_value } in of.headers.unwrap_or_default().headers {
         headers.map.add(key, if raw_value.is_empty() { value.into_bytes() } else { raw_value });
     }
     workload.on_request_headers(&mut headers)?;
-    let response = CommonResponse { header_mutation: headers.into_mutation() };
-    Ok(ProcessingResponse { request_headers: Some(HeadersResponse { response: Some(response) }) })
+    Ok(HeadersResponse { response: Some(CommonResponse { header_mutation: headers.into_mutation() }) })
 }
 
 /// A header map that remembers which headers were changed.
@@ -78,13 +86,18 @@ mod tests {
     #[test]
     fn the_answer_is_what_is_left_of_the_work() {
         let headers = vec![header("host", "a"), header("fake_key_0", "canary")];
-        let request = HttpHeaders { headers: Some(HeaderMap { headers }), end_of_stream: true };
+        let headers = Some(HttpHeaders { headers: Some(HeaderMap { headers }), end_of_stream: true });
+        let request = ProcessingRequest { request_headers: headers.clone(), response_headers: None };
+        let response = ProcessingRequest { request_headers: None, response_headers: headers };
         for (config, removed) in [("20", 20), ("0", 0), ("1", 1)] {
             let workload = native::Headers::configure(config.as_bytes()).unwrap();
-            let answer = process(workload, request.clone()).unwrap().request_headers.unwrap().response.unwrap();
-            let mutation = answer.header_mutation.unwrap_or_default();
-            assert_eq!((mutation.set_headers.len(), mutation.remove_headers.len()), (0, removed), "{config}");
-            assert_eq!(mutation.remove_headers.contains(&"fake_key_0".to_owned()), removed > 0, "{config}");
+            let [of_request, of_response] = [&request, &response].map(|it| process(workload, it.clone()).unwrap());
+            assert_eq!((&of_request.response_headers, &of_response.request_headers), (&None, &None), "{config}");
+            for answer in [of_request.request_headers, of_response.response_headers] {
+                let mutation = answer.unwrap().response.unwrap().header_mutation.unwrap_or_default();
+                assert_eq!((mutation.set_headers.len(), mutation.remove_headers.len()), (0, removed), "{config}");
+                assert_eq!(mutation.remove_headers.contains(&"fake_key_0".to_owned()), removed > 0, "{config}");
+            }
         }
     }
 
