@@ -98,7 +98,7 @@ fn what_processes_do_not_agree_on_is_not_gated_and_said() {
 #[test]
 fn fuel_of_another_version_of_the_host_is_not_compared_and_the_rest_is() {
     let other = Counters { fuel: Some(1), ..counters() };
-    let row = compare_counted(&cell(&counters()), &cell_of("49", &[other.clone()]));
+    let row = compare_counted(&cell(&counters()), &cell_of("49", std::slice::from_ref(&other)));
     assert_eq!((row.verdict, row.comparable), (Verdict::Inconclusive, false));
     assert!(row.reason.contains("fuel not comparable: base is of wasmtime 48, head of 49"), "{}", row.reason);
     let more = Counters { bytes_in: 251, ..other };
