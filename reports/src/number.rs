@@ -45,10 +45,10 @@ pub(crate) fn signed_us(ns: f64) -> String {
     if text.starts_with('-') { text } else { format!("+{text}") }
 }
 
-/// A share as percent with two decimals and its sign, as in a change.
+/// A share in percent with two decimals and its sign, as in a change; without the unit.
 pub(crate) fn signed_percent(share: f64) -> String {
-    let text = format!("{:+.2} %", share * 100.0);
-    if text == "-0.00 %" { "+0.00 %".to_owned() } else { text }
+    let text = format!("{:+.2}", share * 100.0);
+    if text == "-0.00" { "+0.00".to_owned() } else { text }
 }
 
 /// A size in bytes with a binary unit.
@@ -112,8 +112,8 @@ mod tests {
             (duration(2.5e9), "2.50 s"),
             (signed_us(-20.0), "-0.020"),
             (signed_us(12_340.0), "+12.3"),
-            (signed_percent(0.010_23), "+1.02 %"),
-            (signed_percent(-0.000_01), "+0.00 %"),
+            (signed_percent(0.010_23), "+1.02"),
+            (signed_percent(-0.000_01), "+0.00"),
             (grouped(1_234_567), "1,234,567"),
             (grouped(12), "12"),
             (percent(0.96875), "96.9 %"),

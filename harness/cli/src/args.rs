@@ -27,6 +27,8 @@ pub(crate) enum Verb {
     Verify(VerifyArgs),
     /// Plugins, hosts, gateways and workloads; what is missing here and how to get it
     List,
+    /// Two records side by side: what changed by more than the noise
+    Compare(gate::CompareArgs),
     /// Whether a plugin got slower: a verdict and an exit status for CI
     #[command(after_help = gate::GATE_EXAMPLES)]
     Gate(gate::GateArgs),

@@ -317,3 +317,56 @@ fn options_that_do_not_go_together_are_usage_errors() {
         assert_eq!(status(&run(args)), 2, "{args:?}");
     }
 }
+
+/// A record of a short run, made once for all tests of this file.
+fn record(folder: &Path, name: &str) -> PathBuf {
+    let out = folder.join(name);
+    let args = ["run", "--plugin", "boundary", "--only", "in-process", "--time", "quick", "--workload", "noop"];
+    let output = tollgate().args(args).args(["--seed", "7", "--quiet", "--out"]).arg(&out).output().unwrap();
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    out.join("record.json")
+}
+
+#[test]
+fn two_records_are_compared_and_only_the_gate_has_a_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = record(folder.path(), "base");
+    let of = |verb: &[&str], head: &Path, more: &[&str]| {
+        let output = tollgate().args(verb).arg(&base).arg(head).args(more).output().unwrap();
+        (status(&output), words(&output) + &stderr(&output))
+    };
+    // Three starts, as a quick run has, cannot tell.
+    let (code, said) = of(&["compare"], &base, &[]);
+    assert!(code == 0 && said.contains("six of each are needed") && said.contains('['), "{code}: {said}");
+    assert_eq!(of(&["gate", "--record"], &base, &[]).0, 4);
+    assert_eq!(of(&["gate", "--record"], &base, &["--inconclusive", "pass"]).0, 0);
+    assert_eq!(of(&["gate", "--record"], &base, &["--inconclusive", "fail"]).0, 3);
+
+    let other = folder.path().join("other.json");
+    let mut elsewhere = tollgate_record::Record::read(&base).unwrap();
+    elsewhere.environment.cpu_model = Some("another".to_owned());
+    elsewhere.write(&other).unwrap();
+    for verb in [&["compare"][..], &["gate", "--record"]] {
+        let (code, said) = of(verb, &other, &[]);
+        assert!(code == 2 && said.contains("another CPU") && said.contains("--anyway"), "{code}: {said}");
+    }
+    let (code, said) = of(&["gate", "--record"], &other, &["--anyway", "--inconclusive", "pass"]);
+    assert!(code == 4 && said.contains("not comparable (another CPU"), "{code}: {said}");
+
+    let good = std::fs::read(&base).unwrap();
+    let future = String::from_utf8(good.clone()).unwrap().replacen("record/1", "record/2", 1).into_bytes();
+    let unknown = String::from_utf8(good.clone()).unwrap().replacen('{', "{\"more\":1,", 1).into_bytes();
+    for (what, bytes) in [
+        ("empty", Vec::new()),
+        ("truncated", good[..good.len() / 2].to_vec()),
+        ("future", future),
+        ("edited", unknown),
+        ("foreign", b"[]".to_vec()),
+    ] {
+        std::fs::write(&other, bytes).unwrap();
+        for verb in [&["compare"][..], &["gate", "--record"]] {
+            let (code, said) = of(verb, &other, &["--anyway"]);
+            assert!(code == 2 && said.starts_with("error: ") && said.contains(';'), "{what}: {code}: {said}");
+        }
+    }
+}

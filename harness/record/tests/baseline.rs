@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::slice::from_ref;
 
 use proptest::prelude::*;
 use tollgate_record::{Baseline, BaselineCell, BaselineError, Counters, Spread};
@@ -74,7 +75,7 @@ proptest! {
     #[test]
     fn only_what_all_processes_agree_on_is_a_figure(first in any_counters(), second in any_counters()) {
         let of = |counted: &[Counters]| BaselineCell::new(("p", "h", "w"), "1", None, counted).unwrap();
-        let (one, other, both) = (of(std::slice::from_ref(&first)), of(std::slice::from_ref(&second)), of(&[first, second]));
+        let (one, other, both) = (of(from_ref(&first)), of(from_ref(&second)), of(&[first.clone(), second.clone()]));
         for (name, value) in &both.figures {
             prop_assert_eq!((one.figures.get(name), other.figures.get(name)), (Some(value), Some(value)));
         }

@@ -16,12 +16,21 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// A difference in this unit, with its sign.
+    /// A difference with its sign, without its unit.
     fn signed(self, value: f64) -> String {
         match self {
             Self::Count => format!("{value:+.0}"),
             Self::Share => signed_percent(value),
-            Self::Nanoseconds => format!("{} µs", signed_us(value)),
+            Self::Nanoseconds => signed_us(value),
+        }
+    }
+
+    /// What stands after a figure, with the space before it.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Count => "",
+            Self::Share => " %",
+            Self::Nanoseconds => " µs",
         }
     }
 }
@@ -68,24 +77,42 @@ impl Change {
         }
     }
 
-    /// In words: `fuel 10 to 12 (+2)`, `added latency +1.02 % [+0.98 %, +1.05 %]`.
-    pub fn words(&self) -> String {
+    /// Which figure.
+    fn what(&self) -> String {
         match self {
-            Self::Exact { what, base, head } => {
+            Self::Exact { what, .. } | Self::Estimated { what, .. } => text::name(what, 80),
+        }
+    }
+
+    /// In words: `fuel 10 to 12 (+2)`, `added latency +1.02 [+0.98, +1.05] %`.
+    pub fn words(&self) -> String {
+        format!("{} {}", self.what(), self.figures())
+    }
+
+    /// The same where there is little room: without its name where that is understood.
+    pub(super) fn short(&self) -> String {
+        match self {
+            Self::Exact { .. } => self.words(),
+            Self::Estimated { .. } => self.figures(),
+        }
+    }
+
+    fn figures(&self) -> String {
+        match self {
+            Self::Exact { base, head, .. } => {
                 let figure = |side: &Option<u64>| side.map_or_else(|| "none".to_owned(), grouped);
-                let what = text::name(what, 80);
                 let difference = base.zip(*head).map(|(base, head)| match head.checked_sub(base) {
                     Some(more) => format!(" (+{})", grouped(more)),
                     None => format!(" (-{})", grouped(base - head)),
                 });
-                format!("{what} {} to {}{}", figure(base), figure(head), difference.unwrap_or_default())
+                format!("{} to {}{}", figure(base), figure(head), difference.unwrap_or_default())
             }
-            Self::Estimated { what, unit, estimate, low, high, .. } => {
-                let interval = match low.zip(*high) {
-                    Some((low, high)) => format!("[{}, {}]", unit.signed(low), unit.signed(high)),
-                    None => "(no interval)".to_owned(),
-                };
-                format!("{} {} {interval}", text::name(what, 80), unit.signed(*estimate))
+            Self::Estimated { unit, estimate, low, high, .. } => {
+                let (estimate, suffix) = (unit.signed(*estimate), unit.suffix());
+                match low.zip(*high) {
+                    Some((low, high)) => format!("{estimate} [{}, {}]{suffix}", unit.signed(low), unit.signed(high)),
+                    None => format!("{estimate}{suffix} (no interval)"),
+                }
             }
         }
     }
@@ -108,6 +135,6 @@ impl SmallestEffect {
 
     /// In words: `+0.62 %`.
     pub fn words(&self) -> String {
-        self.unit.signed(self.size)
+        format!("{}{}", self.unit.signed(self.size), self.unit.suffix())
     }
 }

@@ -150,7 +150,11 @@ impl Outcome {
         let counts: Vec<String> =
             counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
         let counts = if counts.is_empty() { "nothing was compared".to_owned() } else { counts.join(", ") };
-        format!("{} gate: {} ({counts})", self.gate.name(), self.conclusion.words())
+        let title = match self.gate {
+            GateKind::Records => "comparison of records".to_owned(),
+            gate => format!("{} gate", gate.name()),
+        };
+        format!("{title}: {} ({counts})", self.conclusion.words())
     }
 
     /// Controls that failed, and notes: what stands under every rendering.

@@ -1,6 +1,6 @@
 //! An outcome in a terminal: a row per cell, then why.
 
-use super::{Conclusion, Outcome, Row};
+use super::{Change, Conclusion, Outcome, Row};
 use crate::grid::Grid;
 use crate::table::{Paint, TableOptions};
 use crate::text;
@@ -61,7 +61,7 @@ fn grid<'a>(rows: &[&Row]) -> Grid<'a> {
             text::name(&row.cell.host, 16),
             text::name(&row.cell.workload, 16),
             row.word().to_owned(),
-            text::name(&row.change_words(1), 48),
+            text::name(&short_change(row), 48),
         ];
         fields.extend(phases.then(|| row.phase().to_owned()));
         fields.extend(smallest.then(|| row.smallest_words()));
@@ -73,6 +73,12 @@ fn grid<'a>(rows: &[&Row]) -> Grid<'a> {
         rows: rows.iter().map(fields).collect(),
         dispensable: if smallest { vec![last, 4] } else { vec![4] },
     }
+}
+
+/// The weightiest change, and that there are others.
+fn short_change(row: &Row) -> String {
+    let more = if row.changes.len() > 1 && matches!(row.changes[0], Change::Exact { .. }) { ", …" } else { "" };
+    row.changes.first().map(|change| format!("{}{more}", change.short())).unwrap_or_default()
 }
 
 /// A paragraph whose further lines stand in.

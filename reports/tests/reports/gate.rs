@@ -165,7 +165,7 @@ fn what_changed_stands_first_and_the_rest_is_folded() {
     let text = markdown(&outcome);
     let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("no {what}: {text}"));
     assert!(at("| slower |") < at("<details>") && at("<details>") < at("| same |"), "{text}");
-    assert!(text.contains("latency +1.02 % \\[+0.92 %, +1.12 %\\]"), "never a bare percentage: {text}");
+    assert!(text.contains("latency +1.02 \\[+0.92, +1.12\\] %"), "never a bare percentage: {text}");
     let text = table(&outcome, TableOptions { width: 120, colour: false });
     assert!(text.contains("in-process gate: regression (1 regression, 1 equivalent)"), "{text}");
     assert!(text.contains("+0.60 %") && text.contains("probability of 99 %"), "the smallest effect: {text}");

@@ -11,15 +11,61 @@ pub(crate) use counters::CountersArgs;
 pub(crate) use live::LiveGateArgs;
 
 #[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct GateArgs {
     #[command(subcommand)]
-    pub(crate) gate: GateName,
+    pub(crate) gate: Option<GateName>,
+    /// Two records of runs, as `tollgate compare` judges them: measures nothing
+    #[arg(long, num_args = 2, value_names = ["BASE", "HEAD"])]
+    pub(crate) record: Option<Vec<PathBuf>>,
+    #[command(flatten)]
+    pub(crate) options: RecordsArgs,
+    #[command(flatten)]
+    pub(crate) outcome: OutcomeArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CompareArgs {
+    /// A record.json, or the journal.jsonl of an interrupted run: what is compared with
+    #[arg(value_name = "BASE")]
+    pub(crate) base: PathBuf,
+    /// The record that is judged
+    #[arg(value_name = "HEAD")]
+    pub(crate) head: PathBuf,
+    #[command(flatten)]
+    pub(crate) options: RecordsArgs,
+    /// Folder for gate.json, gate.md and gate.xml (JUnit)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// What is printed on stdout
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: GateFormat,
+}
+
+/// How two records are compared.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct RecordsArgs {
+    /// Compare records of different machines, placements or work all the same; each row then says so and is inconclusive
+    #[arg(long)]
+    pub(crate) anyway: bool,
+    /// A change of added latency smaller than this share of base's is none (at least 0.1 µs in process, 1 µs live)
+    #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = percent)]
+    pub(crate) margin: f64,
+}
+
+/// A share as people write it, `0.5%` or `0.5`, above 0 and up to 100.
+pub(crate) fn percent(text: &str) -> Result<f64, String> {
+    match text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>() {
+        Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(percent / 100.0),
+        _ => Err("give a percentage above 0 and up to 100, as `0.5%`".to_owned()),
+    }
 }
 
 pub(crate) const GATE_EXAMPLES: &str = "Examples:
   tollgate gate counters --baseline counters.json            all plugins here against a committed baseline
   tollgate gate counters --baseline counters.json --update   make it, or keep what is better
   tollgate gate counters --base old.wasm --head new.wasm --format github --out gate
+  tollgate gate --record base.json head.json                 two runs that were made before
 
 Exit status: 0 pass, 3 regression, 4 inconclusive, 5 a plugin is wrong, 2 a file or option is wrong";
 

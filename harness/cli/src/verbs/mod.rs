@@ -1,5 +1,6 @@
 //! One file per verb of the command line.
 
+pub(crate) mod compare;
 pub(crate) mod ext_proc;
 pub(crate) mod gate;
 pub(crate) mod inspect;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
-use super::OutcomeArgs;
+use super::{OutcomeArgs, percent};
 use crate::args::{PlacementArg, duration};
 
 pub(super) const LIVE_EXAMPLES: &str = "Examples:
@@ -78,13 +78,5 @@ fn margin(text: &str) -> Result<Duration, String> {
     match units.into_iter().find_map(parse) {
         Some(ns) if (1.0..=1e9).contains(&ns) => Ok(Duration::from_nanos(ns as u64)),
         _ => Err("give a time with its unit, from a nanosecond to a second: `500ns`, `0.5us`, `1ms`".to_owned()),
-    }
-}
-
-/// A share as people write it: `2%`.
-fn percent(text: &str) -> Result<f64, String> {
-    match text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok()) {
-        Some(percent) if (0.0..=100.0).contains(&percent) => Ok(percent / 100.0),
-        _ => Err("give a share in percent, from 0 to 100: `2%`, `0.5%`".to_owned()),
     }
 }

@@ -12,21 +12,28 @@ use tollgate_reports::gate::{Conclusion, Outcome, github, json, junit, markdown,
 
 use crate::args::gate::{GateArgs, GateFormat, GateName, Inconclusive, OutcomeArgs};
 use crate::out;
-use crate::status::Status;
+use crate::status::{Status, usage};
 
 /// Runs a gate.
 pub(crate) fn run(options: &GateArgs) -> anyhow::Result<Status> {
-    match &options.gate {
-        GateName::Counters(options) => counters::run(options),
-        GateName::Live(options) => live::run(options),
+    match (&options.gate, options.record.as_deref()) {
+        (Some(GateName::Counters(options)), _) => counters::run(options),
+        (Some(GateName::Live(options)), _) => live::run(options),
+        (None, Some([base, head])) => finish(&super::compare::compare(base, head, &options.options)?, &options.outcome),
+        (None, _) => Err(usage("name a gate (`tollgate gate --help`), or two records with --record BASE HEAD")),
     }
 }
 
-/// Writes and prints the outcome, and only then says how the program ends. What was found is printed whatever becomes of
-/// the files.
+/// Writes and prints the outcome, and only then says how the program ends.
 pub(crate) fn finish(outcome: &Outcome, options: &OutcomeArgs) -> anyhow::Result<Status> {
-    let written = options.out.as_deref().map_or(Ok(()), |folder| write(outcome, folder));
-    let text = match options.format {
+    show(outcome, options.out.as_deref(), options.format)?;
+    Ok(status(outcome, options.inconclusive))
+}
+
+/// Writes and prints the outcome. What was found is printed whatever becomes of the files.
+pub(super) fn show(outcome: &Outcome, folder: Option<&Path>, format: GateFormat) -> anyhow::Result<()> {
+    let written = folder.map_or(Ok(()), |folder| write(outcome, folder));
+    let text = match format {
         GateFormat::Table => table(outcome, super::summary::table_options()),
         GateFormat::Json => json(outcome),
         GateFormat::Markdown => markdown(outcome),
@@ -34,8 +41,7 @@ pub(crate) fn finish(outcome: &Outcome, options: &OutcomeArgs) -> anyhow::Result
         GateFormat::Junit => junit(outcome),
     };
     out::line(text.trim_end());
-    written?;
-    Ok(status(outcome, options.inconclusive))
+    written
 }
 
 fn write(outcome: &Outcome, folder: &Path) -> anyhow::Result<()> {
