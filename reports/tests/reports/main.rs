@@ -11,6 +11,7 @@ mod load;
 mod response;
 mod scale;
 mod scenario;
+mod schema;
 mod soak;
 mod synthetic;
 mod text;

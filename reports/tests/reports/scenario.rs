@@ -145,6 +145,11 @@ pub(crate) fn of(scenarios: Vec<Scenario>) -> Record {
     record
 }
 
+/// A record with every scenario.
+pub(crate) fn all() -> Record {
+    of(vec![scenario(Story::Reload(reload())), scenario(Story::Failure(failing()))])
+}
+
 pub(crate) fn shown(record: &Record) -> String {
     table(&summarize(record), TableOptions { width: 120, colour: false })
 }
