@@ -44,7 +44,7 @@ fn footprint(plugin: Option<&str>, workers: u32, length: u32, vm: Option<u64>) -
     }
 }
 
-fn scale() -> Scale {
+pub(crate) fn scale() -> Scale {
     let (mut chains, mut footprints) = (Vec::new(), Vec::new());
     for workers in [1, 2] {
         footprints.push(footprint(None, workers, 0, Some(0)));
@@ -59,7 +59,7 @@ fn scale() -> Scale {
     Scale { vms: VmUse::Own, starts: 3, chains, footprints }
 }
 
-fn story(scale: Scale) -> Scenario {
+pub(crate) fn story(scale: Scale) -> Scenario {
     Scenario { rate_per_s: None, connections: 1, process: Vec::new(), ..scenario(Story::Scale(scale)) }
 }
 

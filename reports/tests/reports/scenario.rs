@@ -147,7 +147,8 @@ pub(crate) fn of(scenarios: Vec<Scenario>) -> Record {
 
 /// A record with every scenario.
 pub(crate) fn all() -> Record {
-    of(vec![scenario(Story::Reload(reload())), scenario(Story::Failure(failing()))])
+    let scale = crate::scale::story(crate::scale::scale());
+    of(vec![scenario(Story::Reload(reload())), scenario(Story::Failure(failing())), scale])
 }
 
 pub(crate) fn shown(record: &Record) -> String {

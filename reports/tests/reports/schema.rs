@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Map, Value};
-use tollgate_record::{BASELINE_SCHEMA, Baseline, BaselineCell, Counters, Record, SCHEMA};
+use tollgate_record::{BASELINE_SCHEMA, Baseline, BaselineCell, Counters, LiveGate, Record, SCHEMA};
 use tollgate_reports::gate::{GATE_SCHEMA, Margin, compare_records};
 use tollgate_reports::{SUMMARY_SCHEMA, json, summarize};
 
@@ -131,6 +131,15 @@ fn records() -> Vec<Record> {
     let mut records = vec![record];
     let mut scenarios = scenario::all();
     scenarios.cells.clear();
+    scenarios.plan.live_gate = Some(LiveGate {
+        base: "old.wasm".to_owned(),
+        head: "new.wasm".to_owned(),
+        margin_ns: 500,
+        margin_share: 0.02,
+        starts: 5,
+        copies: 4,
+        longer_ns: 2_000,
+    });
     scenarios.loads.clear();
     records.push(scenarios);
     records
