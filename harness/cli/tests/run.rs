@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 use support::{programs, run, status, stderr, stdout};
+use tollgate_fixtures::HeaderPath;
 use tollgate_hosts::HOSTS;
 use tollgate_record::{Phase, PluginKind, Record};
 
@@ -44,7 +45,7 @@ fn every_plugin_has_a_figure_in_every_place() {
         let places =
             hosts.chain(gateways.iter().filter(|gateway| gateway.runs(plugin.kind)).map(|gateway| gateway.name()));
         for place in places {
-            for workload in tollgate_fixtures::workloads() {
+            for workload in tollgate_fixtures::workloads().iter().filter(|it| it.path == HeaderPath::Request) {
                 let cell = record
                     .cells
                     .iter()
@@ -66,8 +67,31 @@ fn every_plugin_has_a_figure_in_every_place() {
             }
         }
     }
+    assert_eq!(record.plan.workloads, ["headers", "noop"], "those on the response path are measured when named");
     assert_eq!(record.plan.seed, 7);
     assert!(record.command_line.contains(&"--seed".to_owned()));
+}
+
+#[test]
+fn the_response_path_is_measured_when_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let mut args = vec!["run", "--time", "quick", "--quiet", "--format", "json", "--out", out];
+    args.extend(["--workload", "response-headers", "--operations", "0,40", "--plugin", "lua", "--plugin", "boundary"]);
+    args.extend(programs().into_iter().flat_map(|name| ["--gateway", name]));
+    let output = run(&args);
+    assert_eq!(status(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    let record = Record::read(&folder.path().join("record.json")).unwrap();
+    assert_eq!(record.plan.workloads, ["response-headers", "response-headers-0", "response-headers-40"]);
+    for cell in record.cells.iter().filter(|cell| cell.control.is_none() && cell.id.phase == Phase::Request) {
+        assert!(cell.error.is_none() && cell.proof.is_some(), "{}: {:?}", cell.id, cell.error);
+        let plugin = tollgate_fixtures::plugin_on(&cell.id.plugin, HeaderPath::Response).unwrap();
+        assert_eq!(cell.artifact.as_ref().unwrap().sha256, plugin.sha256, "{}", cell.id);
+    }
+    let summary: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let lines = summary["cost_lines"].as_array().unwrap();
+    // Each in process, and on each gateway that runs it.
+    assert!(lines.len() >= 4 && lines.iter().all(|line| line["on_response"] == true), "{lines:?}");
 }
 
 #[test]

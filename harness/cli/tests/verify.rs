@@ -3,6 +3,7 @@
 mod support;
 
 use support::{bad_plugin, hosts, run, status, stderr, stdout};
+use tollgate_fixtures::HeaderPath;
 
 #[test]
 fn every_plugin_on_every_host_is_verified() {
@@ -72,6 +73,29 @@ fn a_plugin_with_one_other_operation_exits_5_and_the_difference_is_named() {
     let line = text.lines().find(|line| line.starts_with("FAIL")).unwrap_or_else(|| panic!("no FAIL line:\n{text}"));
     assert!(line.contains("one-remove-missing") && line.contains("fake_key_"), "{line}");
     assert!(text.contains("ok    lua on luajit (headers)"), "the others are verified all the same:\n{text}");
+}
+
+#[test]
+fn a_plugin_given_by_path_is_held_to_the_headers_of_the_workload() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [
+        ("lua", "lua", "it defines no function `envoy_on_response`"),
+        ("boundary", "wasm", "it exports no `proxy_on_response_headers`"),
+    ];
+    for (plugin, suffix, refusal) in cases {
+        for (path, expected, words) in
+            [(HeaderPath::Response, 0, "20 replace on response headers"), (HeaderPath::Request, 5, refusal)]
+        {
+            let file = folder.path().join(format!("mine-{}.{suffix}", path.name()));
+            std::fs::write(&file, &tollgate_fixtures::plugin_on(plugin, path).unwrap().bytes).unwrap();
+            let file = file.to_str().unwrap();
+            let output = run(&["verify", "--workload", "response-headers", "--plugin", file, "--plugin", "native"]);
+            let text = stdout(&output);
+            assert_eq!(status(&output), expected, "{text}{}", stderr(&output));
+            let own = text.lines().filter(|line| line.contains(" mine-"));
+            assert!(own.clone().count() > 0 && own.clone().all(|line| line.contains(words)), "{text}");
+        }
+    }
 }
 
 #[test]

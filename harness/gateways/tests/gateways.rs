@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use common::*;
-use tollgate_fixtures::{BadPlugin, Expectation, Stage, bad_plugins, plugin, plugins, workloads};
+use tollgate_fixtures::{BadPlugin, Expectation, Plugin, Stage, bad_plugins, plugin, plugins, workload, workloads};
 use tollgate_gateways::{
     Arm, BODY, CANARY_VALUE, Gateway, GatewayError, Options, Probe, arm_label, measure, request_bytes, serve_external,
 };
@@ -180,6 +180,33 @@ fn a_plugin_that_does_nothing_is_found_by_the_canary() {
     let outcomes = measure_for(running.as_mut(), &arms, Duration::from_millis(300));
     let failure = outcomes[2].1.as_ref().unwrap_err();
     assert!(failure.class == FailureClass::Plugin && failure.message.contains("canary"), "{}", failure.message);
+}
+
+/// On the response path the canary is in the response, before the plugin sees it.
+#[test]
+fn a_plugin_that_does_nothing_with_the_response_is_found() {
+    let _one = one_at_a_time();
+    let [headers, noop] = ["response-headers", "response-noop"].map(|name| workload(name).unwrap());
+    let source = "function envoy_on_response(handle) end";
+    let idle = Plugin { workload_checked: true, ..script_plugin("idle", source) };
+    for gateway in distinct_gateways().filter(|gateway| gateway.runs(idle.kind)) {
+        // As in a run of these workloads alone.
+        let mut arms = controls(gateway);
+        arms.iter_mut().for_each(|control| control.workload = headers.clone());
+        arms.extend([headers, noop].map(|workload| arm(gateway, &idle, workload)));
+        let outcomes = measure_for(start(gateway, &arms).as_mut(), &arms, Duration::from_millis(300));
+        let failure = outcomes[2].1.as_ref().unwrap_err();
+        // The embedded gateway counts what is done to its headers as well.
+        let said = if gateway.name() == "embedded" { "0 operations" } else { "canary" };
+        assert!(
+            failure.class == FailureClass::Plugin && failure.message.contains(said),
+            "{}: {}",
+            gateway.name(),
+            failure.message
+        );
+        assert!(outcomes[..2].iter().all(|(_, outcome)| outcome.is_ok()), "{}: {outcomes:?}", gateway.name());
+        assert!(outcomes[3].1.is_ok(), "{}: nothing is what is asked for there: {:?}", gateway.name(), outcomes[3]);
+    }
 }
 
 /// Not a test by itself: it runs in a process of its own, because a thread that never returns cannot be ended.

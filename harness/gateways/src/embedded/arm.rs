@@ -75,15 +75,15 @@ impl Served {
         let mut exchange = self.exchange.borrow_mut();
         // Controls too: this map is the gateway's own, as Envoy has one, and no part of a plugin's price.
         fill(&mut exchange, request, body);
-        let Some(instance) = &self.instance else {
-            return self.direct(&exchange);
-        };
         if self.echo_header == CANARY_HEADER {
             let Exchange { request, response, .. } = &mut *exchange;
             if let Some(canary) = request.get(CANARY_HEADER) {
                 response.add(CANARY_HEADER, canary);
             }
         }
+        let Some(instance) = &self.instance else {
+            return self.direct(&exchange);
+        };
         let before = exchange.operations();
         let outcome = instance.borrow_mut().request(&mut exchange);
         let operations = exchange.operations() - before;
