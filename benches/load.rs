@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tollgate_benches::headers;
-use tollgate_gateways::load::{LoadPlan, Target, capacity, run};
+use tollgate_gateways::load::{Expected, LoadPlan, Target, capacity, run};
 use tollgate_gateways::{
     Arm, GATEWAYS, Gateway, Options, Pin, Running, arm_label, decide_load_placement, request_bytes,
 };
@@ -69,7 +69,7 @@ impl Bench {
         let address = self.running.address(0);
         // As wrk writes it.
         let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\n\r\n").into_bytes();
-        let target = Target { address, request, label: arm_label(&self.arm) };
+        let target = Target { address, request, expected: Expected::Arm(arm_label(&self.arm)) };
         let plan = self.plan(Duration::from_secs(seconds));
         let mut ratios = Vec::new();
         for round in 0..rounds {
@@ -104,7 +104,7 @@ impl Bench {
         let target = Target {
             address: self.running.address(0),
             request: request_bytes(&self.arm.workload, false),
-            label: arm_label(&self.arm),
+            expected: Expected::Arm(arm_label(&self.arm)),
         };
         for (rate, arrivals) in [(1_000.0, Arrivals::Fixed), (5_000.0, Arrivals::Fixed), (5_000.0, Arrivals::Poisson)] {
             let plan = LoadPlan { rate, arrivals, ..self.plan(duration) };

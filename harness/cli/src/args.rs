@@ -168,7 +168,7 @@ pub(crate) struct RunArgs {
 /// What gateways are put under after the attribution.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct LoadArgs {
-    /// Afterwards, put each gateway under load, all arms in turn: requests that are due at times fixed beforehand, at 25, 50
+    /// Afterwards, put each gateway under load (one by URL over HTTP/1.1 without TLS only), all arms in turn: requests that are due at times fixed beforehand, at 25, 50
     /// and 75 % of what it answers at most, for so long each (`10s`)
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) load: Option<Duration>,
@@ -369,7 +369,7 @@ pub(crate) struct ScaleArgs {
     /// Fresh starts for each plugin and number of workers
     #[arg(long, value_name = "NUMBER", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) starts: u32,
-    /// How long requests are timed, all starts together; starting Envoy and reading memory come on top
+    /// How long requests are timed, all starts together; starting Envoy and reading memory take about as long again
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "45s")]
     pub(crate) time: Duration,
     #[command(flatten)]

@@ -218,8 +218,8 @@ impl<'a> Measuring<'a> {
 
     /// The time of one start at the gateways that somebody else runs.
     fn urls(&mut self, start: u32, selection: &Selection) -> anyhow::Result<()> {
-        let left: Vec<UrlArm> = selection.urls.iter().filter(|arm| !self.failed.contains(&arm.cell)).cloned().collect();
-        if left.len() < 3 || left[0].cell != selection.urls[0].cell {
+        let left = self.urls_left(selection);
+        if left.is_empty() {
             return Ok(());
         }
         self.progress.stage(format!("{} {}/{}", urls::URL, start + 1, self.schedule.starts));
@@ -235,6 +235,13 @@ impl<'a> Measuring<'a> {
         self.keep_measured(results)?;
         self.pass(self.schedule.live);
         Ok(())
+    }
+
+    /// URLs that have not failed; none when what they are compared with has, or nothing is left to compare.
+    fn urls_left(&self, selection: &Selection) -> Vec<UrlArm> {
+        let left: Vec<UrlArm> = selection.urls.iter().filter(|arm| !self.failed.contains(&arm.cell)).cloned().collect();
+        let has_baseline = left.first().is_some_and(|first| first.cell == selection.urls[0].cell);
+        if has_baseline && left.len() >= 3 { left } else { Vec::new() }
     }
 
     fn keep_measured(&mut self, results: Vec<Measured>) -> anyhow::Result<()> {

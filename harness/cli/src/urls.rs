@@ -51,6 +51,13 @@ pub(crate) fn select(selectors: &Selectors, workload: &Workload) -> anyhow::Resu
     Ok(arms)
 }
 
+/// Refuses what the generator of a load cannot ask.
+pub(crate) fn check_load(arms: &[UrlArm], selectors: &Selectors) -> anyhow::Result<()> {
+    let options = options(selectors)?;
+    let check = |arm: &UrlArm| tollgate_gateways::check_url_load(&arm.url, &options);
+    arms.iter().try_for_each(check).map_err(|error| usage(error.to_string()))
+}
+
 /// Whether what `--gateway` names is a URL, with or without a name.
 pub(crate) fn is_url(gateway: &str) -> bool {
     gateway.contains("://")

@@ -109,7 +109,7 @@ fn what_cannot_be_a_load_is_refused_with_what_can() {
         (&["--load", "1s", "--load-rate", "NaN"], "from 1 to 1000000"),
         (&["--load", "1s", "--connections", "0"], "1..=10000"),
         (&["--load-rate", "5"], "--load <TIME>"),
-        (&["--load", "1s", "--only", "in-process"], "no gateway of ours to put under load"),
+        (&["--load", "1s", "--only", "in-process"], "no gateway to put under load"),
     ];
     for (args, expected) in cases {
         let output = run(&[&["run"], args].concat());

@@ -141,6 +141,36 @@ fn a_url_is_measured_beside_its_baseline_over_each_http_and_called_unproved() {
 }
 
 #[test]
+fn a_url_is_put_under_load_beside_its_baseline() {
+    let Some(nginx) = Nginx::start() else { return };
+    let base = format!("http://127.0.0.1:{}", nginx.plain);
+    let (named, baseline) = (format!("mine={base}/plugin?a=b"), format!("{base}/plain"));
+    // One plugin is verified sooner than all.
+    let args = ["--plugin", "lua", "--gateway", &named, "--baseline-url", &baseline, "--header", "x-token: secret"];
+    let load = ["--load", "1s", "--load-rate", "300", "--connections", "2"];
+    let (status, out, err) = nginx.run(&[&args[..], &load].concat());
+    assert_eq!(status, 0, "{out}{err}");
+    assert!(out.contains("Load on url") && out.contains("Unproved"), "{out}");
+    let record = nginx.record();
+    let load = &record.loads[0];
+    assert_eq!((record.loads.len(), load.gateway.as_str(), load.error.as_ref()), (1, "url", None));
+    assert_eq!(load.placement, tollgate_record::Placement::Unpinned, "whose core it is on is not known");
+    assert_eq!(load.arms.iter().map(|arm| arm.cell.plugin.as_str()).collect::<Vec<_>>(), ["A", "A'", "mine"]);
+    for arm in &load.arms {
+        let traffic = &arm.traffic;
+        assert!((99..=101).contains(&traffic.planned), "{}: {}", arm.cell, traffic.planned);
+        assert_eq!((traffic.answered, traffic.faults.total()), (traffic.planned, 0), "{}", arm.cell);
+        assert!(arm.capacity.unwrap().answered > 0);
+        assert!(arm.proof.as_ref().unwrap().starts_with("unproved: "), "{:?}", arm.proof);
+    }
+    // Without its header the route refuses, which fails it before it can be loaded.
+    let args = ["--plugin", "lua", "--gateway", &named, "--baseline-url", &baseline, "--load", "1s"];
+    let (status, out, err) = nginx.run(&args);
+    assert_eq!(status, 1, "{out}{err}");
+    assert!(nginx.record().loads.is_empty(), "nothing is left to compare");
+}
+
+#[test]
 fn what_cannot_be_measured_is_a_row_with_its_reason_and_the_others_are() {
     let Some(nginx) = Nginx::start() else { return };
     let base = format!("http://127.0.0.1:{}", nginx.plain);
@@ -176,13 +206,15 @@ fn what_cannot_be_measured_is_a_row_with_its_reason_and_the_others_are() {
 #[test]
 fn what_makes_no_sense_is_said_before_anything_is_measured() {
     let url = "http://127.0.0.1:9/";
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["--gateway", url], "--baseline-url"),
         (&["--baseline-url", url], "--gateway URL"),
         (&["--gateway", "ftp://host/", "--baseline-url", url], "http:// or https://"),
         (&["--gateway", url, "--baseline-url", url, "--header", "nonsense"], "name: value"),
         (&["--gateway", url, "--baseline-url", url, "--ca", "/nowhere.pem"], "PEM"),
         (&["--gateway", url, "--gateway", url, "--baseline-url", url], "twice"),
+        (&["--gateway", "https://a/", "--baseline-url", url, "--load", "1s"], "speaks no TLS"),
+        (&["--gateway", url, "--baseline-url", url, "--http", "2", "--load", "1s"], "speaks HTTP/1.1"),
     ];
     for (args, said) in cases {
         let output = run(&[&["run", "--only", "live", "--quiet"], args].concat());

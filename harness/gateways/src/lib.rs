@@ -42,4 +42,6 @@ pub use gateway::{Arm, GATEWAYS, Gateway, Options, OwnTime, Running, gateway};
 pub use install::{ENVOY_VERSION, install_envoy, installed_envoy};
 pub use placement::{Pin, PlacementError, Wish, decide_load_placement, decide_placement, pin_current_thread, place};
 pub use probe::{Probe, ProbeError, Response};
-pub use url::{HttpVersion, UNPROVED, UrlArm, UrlError, UrlOptions, check_url, measure_urls};
+pub use url::{
+    HttpVersion, UNPROVED, UrlArm, UrlError, UrlOptions, UrlsRunning, check_url, check_url_load, measure_urls,
+};

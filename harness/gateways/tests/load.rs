@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use rustix::process::{Pid, Signal, kill_process};
-use tollgate_gateways::load::{Ended, Fault, LoadPlan, Target, capacity, run};
+use tollgate_gateways::load::{Ended, Expected, Fault, LoadPlan, Target, capacity, run};
 use tollgate_gateways::{BODY, Probe, Running};
 use tollgate_record::{Arrivals, Faults, Traffic};
 
@@ -244,7 +244,11 @@ fn server(answer: impl Fn(&mut TcpStream, u64) -> bool + Send + Sync + 'static) 
             });
         }
     });
-    Target { address, request: b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(), label: "a/b".to_owned() }
+    Target {
+        address,
+        request: b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),
+        expected: Expected::Arm("a/b".to_owned()),
+    }
 }
 
 fn response(status: &str, label: &str, body: &str) -> String {
@@ -335,7 +339,8 @@ fn a_server_that_does_not_answer_ends_no_later_than_the_time_out() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = nobody.local_addr().unwrap();
     drop(nobody);
-    let target = Target { address, request: b"GET / HTTP/1.1\r\n\r\n".to_vec(), label: String::new() };
+    let target =
+        Target { address, request: b"GET / HTTP/1.1\r\n\r\n".to_vec(), expected: Expected::Arm(String::new()) };
     let traffic = &load(std::slice::from_ref(&target), &short())[0];
     assert_eq!((all(traffic).refused, traffic.sent), (100, 0));
     let closed = &capacity(&[target], &short(), &GO_ON).unwrap()[0];

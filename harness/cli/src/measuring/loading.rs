@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
-use tollgate_gateways::{Gateway, decide_load_placement};
-use tollgate_record::{Arrivals, Entry, Failure, Load};
+use tollgate_gateways::{Gateway, UrlArm, decide_load_placement};
+use tollgate_record::{Arrivals, Entry, Failure, Load, Placement};
 
 use super::Measuring;
 use crate::args::LoadArgs;
 use crate::interrupt;
 use crate::live::SILENCE;
 use crate::select::{Arm, OWN_WORKLOAD, Selection};
+use crate::urls::{URL, UrlJob};
 use crate::worker::{CAPACITY, Job, LoadSteps, Message, Rates, WARM_UP, WorkerArm, WorkerEnd, run_job};
 
 /// Shares of what a gateway answers at most.
@@ -40,7 +41,8 @@ impl LoadWanted {
 
     /// How long it takes, all gateways together.
     pub(crate) fn planned(&self, selection: &Selection) -> Duration {
-        selection.live.iter().map(|(_, arms)| self.of_gateway(arms.len())).sum()
+        let live = selection.live.iter().map(|(_, arms)| arms.len());
+        live.chain(Some(selection.urls.len()).filter(|&urls| urls > 0)).map(|arms| self.of_gateway(arms)).sum()
     }
 
     fn of_gateway(&self, arms: usize) -> Duration {
@@ -66,7 +68,30 @@ impl Measuring<'_> {
             }
             self.pass(wanted.of_gateway(arms.len()));
         }
+        let left = self.urls_left(selection);
+        if !left.is_empty() && !interrupt::requested() {
+            self.load_urls(&left, wanted, SEED_PLACE + selection.live.len() as u64)?;
+            self.pass(wanted.of_gateway(selection.urls.len()));
+        }
         Ok(())
+    }
+
+    /// Gateways that somebody else runs: which core they are on is not known, so the generator takes none for itself.
+    fn load_urls(&mut self, arms: &[UrlArm], wanted: &LoadWanted, place: u64) -> anyhow::Result<()> {
+        let steps = self.steps(wanted, place, Placement::Unpinned);
+        let job = Job::LoadUrls { urls: UrlJob::new(arms, self.selectors)?, steps: steps.clone() };
+        self.load_place(URL, &job, &steps)
+    }
+
+    fn steps(&self, wanted: &LoadWanted, place: u64, placement: Placement) -> LoadSteps {
+        LoadSteps {
+            rates: wanted.rates.clone(),
+            arrivals: wanted.arrivals,
+            duration_ms: wanted.duration.as_millis() as u64,
+            connections: wanted.connections,
+            seed: self.seed(0, place),
+            placement,
+        }
     }
 
     fn load_gateway(
@@ -76,15 +101,7 @@ impl Measuring<'_> {
         wanted: &LoadWanted,
         place: u64,
     ) -> anyhow::Result<()> {
-        self.progress.stage(format!("load on {}", gateway.name()));
-        let steps = LoadSteps {
-            rates: wanted.rates.clone(),
-            arrivals: wanted.arrivals,
-            duration_ms: wanted.duration.as_millis() as u64,
-            connections: wanted.connections,
-            seed: self.seed(0, place),
-            placement: decide_load_placement(),
-        };
+        let steps = self.steps(wanted, place, decide_load_placement());
         let job = Job::Load {
             arms: arms.iter().map(WorkerArm::from).collect(),
             gateway: gateway.name().to_owned(),
@@ -92,9 +109,15 @@ impl Measuring<'_> {
             envoy: self.selectors.envoy.clone(),
             base_port: self.selectors.base_port,
         };
+        self.load_place(gateway.name(), &job, &steps)
+    }
+
+    /// Has a worker do it.
+    fn load_place(&mut self, name: &str, job: &Job, steps: &LoadSteps) -> anyhow::Result<()> {
+        self.progress.stage(format!("load on {name}"));
         // A worker says nothing while it keeps a rate.
-        let silence = SILENCE + wanted.duration;
-        let end = run_job(&job, silence, &mut |message| {
+        let silence = SILENCE + Duration::from_millis(steps.duration_ms);
+        let end = run_job(job, silence, &mut |message| {
             match message {
                 Message::Load(load) => self.keep(*load)?,
                 Message::Progress { cell, .. } => self.progress.arm(&cell, None),
@@ -106,20 +129,13 @@ impl Measuring<'_> {
         let message = match end {
             Ok(()) | Err(WorkerEnd::Interrupted) => return Ok(()),
             Err(WorkerEnd::Silent { .. }) => {
-                format!(
-                    "nothing was heard of {} for {} s; run again with fewer plugins",
-                    gateway.name(),
-                    silence.as_secs()
-                )
+                format!("nothing was heard of {name} for {} s; run again with fewer plugins", silence.as_secs())
             }
             Err(WorkerEnd::Died { how, .. }) => {
-                format!(
-                    "the process that puts {} under load ended ({how}); run again with fewer plugins",
-                    gateway.name()
-                )
+                format!("the process that puts {name} under load ended ({how}); run again with fewer plugins")
             }
         };
-        self.keep(steps.empty(gateway.name(), Some(Failure::environment("load", message))))
+        self.keep(steps.empty(name, Some(Failure::environment("load", message))))
     }
 
     fn keep(&mut self, load: Load) -> anyhow::Result<()> {

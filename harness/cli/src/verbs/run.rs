@@ -15,7 +15,7 @@ use crate::schedule::Schedule;
 use crate::select::{Unasked, select};
 use crate::status::{self, Status};
 use crate::verbs::summary;
-use crate::{interrupt, plan};
+use crate::{interrupt, plan, urls};
 
 /// Runs the main job.
 pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
@@ -27,10 +27,13 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
         ));
     }
     let load = LoadWanted::of(&options.load);
-    if load.is_some() && selection.live.is_empty() {
-        return Err(status::usage(
-            "there is no gateway of ours to put under load: leave out `--only in-process`, or name one with --gateway",
-        ));
+    if load.is_some() {
+        if selection.live.is_empty() && selection.urls.is_empty() {
+            return Err(status::usage(
+                "there is no gateway to put under load: leave out `--only in-process`, or name one with --gateway",
+            ));
+        }
+        urls::check_load(&selection.urls, &options.selectors)?;
     }
     if options.placement.is_some() && selection.live.is_empty() {
         return Err(status::usage(

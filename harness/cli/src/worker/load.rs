@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tollgate_gateways::load::{LoadPlan, Target, capacity, run};
-use tollgate_gateways::{Arm, Options, Running};
-use tollgate_record::{ArmLoad, Arrivals, Capacity, Failure, Load, Placement, Traffic};
+use tollgate_gateways::{Arm, Options, Running, UrlArm, UrlOptions, UrlsRunning};
+use tollgate_record::{ArmLoad, Arrivals, Capacity, CellId, Failure, Load, Placement, Traffic};
 use tollgate_reports::capacity_in_turn;
 
 use super::protocol::Message;
 use super::serve::say;
+use crate::urls::URL;
 
 /// How long each arm is asked for all that it can, and how long before that so that it is warm (V8 tiers up).
 pub(crate) const CAPACITY: Duration = Duration::from_millis(500);
@@ -61,11 +62,25 @@ pub(super) fn load(arms: &[Arm], gateway: &str, options: Options, steps: &LoadSt
         Ok(running) => running,
         Err(error) => return failed(error.into_failure()),
     };
-    let mut under = Under { running: running.as_mut(), steps, core, started: arms.len(), arms: Vec::new() };
-    match under.find_capacities(arms) {
-        Ok(()) => under.climb(gateway.name()),
-        Err(failure) => failed(failure),
+    let is_refused = |arm: usize| running.refused().iter().any(|(refused, _)| *refused == arm);
+    let targets = arms.iter().enumerate().filter(|(index, _)| !is_refused(*index));
+    let targets = targets.map(|(index, arm)| (index, arm.id.clone(), Target::of_arm(arm, running.address(index))));
+    let targets: Vec<_> = targets.collect();
+    Under { running: running.as_mut(), steps, core, started: arms.len(), arms: Vec::new() }
+        .load(gateway.name(), targets)
+}
+
+/// The same with gateways that somebody else runs. One that cannot be asked ends it: there would be nothing to compare.
+pub(super) fn load_urls(arms: &[UrlArm], options: &UrlOptions, steps: &LoadSteps) -> anyhow::Result<()> {
+    let mut running = UrlsRunning::open(arms, options);
+    if let Some((arm, failure)) = running.refused().first() {
+        let message = format!("{}: {}", arms[*arm].cell, failure.message);
+        let failure = Failure { message, ..failure.clone() };
+        return say(&Message::Load(Box::new(steps.empty(URL, Some(failure)))));
     }
+    let target = |(index, arm): (usize, &UrlArm)| Some((index, arm.cell.clone(), running.target(index)?.clone()));
+    let targets = arms.iter().enumerate().filter_map(target).collect();
+    Under { running: &mut running, steps, core: None, started: arms.len(), arms: Vec::new() }.load(URL, targets)
 }
 
 impl LoadSteps {
@@ -111,7 +126,7 @@ struct Under<'a> {
 struct Loaded {
     /// Among those of the gateway.
     index: usize,
-    arm: Arm,
+    cell: CellId,
     target: Target,
     capacity: Capacity,
     /// Requests sent to it by now.
@@ -119,14 +134,17 @@ struct Loaded {
 }
 
 impl Under<'_> {
-    fn find_capacities(&mut self, arms: &[Arm]) -> Result<(), Failure> {
-        for (index, arm) in arms.iter().enumerate() {
-            if self.running.refused().iter().any(|(refused, _)| *refused == index) {
-                continue;
-            }
+    fn load(&mut self, gateway: &str, targets: Vec<(usize, CellId, Target)>) -> anyhow::Result<()> {
+        match self.find_capacities(targets) {
+            Ok(()) => self.climb(gateway),
+            Err(failure) => say(&Message::Load(Box::new(self.steps.empty(gateway, Some(failure))))),
+        }
+    }
+
+    fn find_capacities(&mut self, targets: Vec<(usize, CellId, Target)>) -> Result<(), Failure> {
+        for (index, cell, target) in targets {
             // A parent that is gone is noticed by the thread on stdin.
-            let _ = say(&Message::Progress { cell: arm.id.clone(), added_ns: None });
-            let target = Target::of_arm(arm, self.running.address(index));
+            let _ = say(&Message::Progress { cell: cell.clone(), added_ns: None });
             let all = |duration| -> Result<Traffic, Failure> {
                 let plan = self.steps.plan(self.core, duration);
                 let traffic = capacity(std::slice::from_ref(&target), &plan, &NEVER);
@@ -140,7 +158,7 @@ impl Under<'_> {
                 connections: self.steps.connections,
             };
             let sent = warm_up.sent + traffic.sent;
-            self.arms.push(Loaded { index, arm: arm.clone(), target, capacity, sent });
+            self.arms.push(Loaded { index, cell, target, capacity, sent });
         }
         Ok(())
     }
@@ -174,7 +192,7 @@ impl Under<'_> {
 
     fn unknown_capacity(&self) -> Failure {
         let silent = self.arms.iter().find(|loaded| loaded.capacity.answered == 0);
-        let who = silent.map_or("no arm at all".to_owned(), |loaded| loaded.arm.id.to_string());
+        let who = silent.map_or("no arm at all".to_owned(), |loaded| loaded.cell.to_string());
         Failure::environment("load", format!("answers nothing in a closed loop: {who}; leave it out with --skip"))
     }
 
@@ -195,7 +213,7 @@ impl Under<'_> {
                 Ok(proof) => (Some(proof.clone()), None),
                 Err(failure) => (None, Some(failure.clone())),
             };
-            ArmLoad { cell: loaded.arm.id.clone(), capacity: Some(loaded.capacity), traffic, proof, error }
+            ArmLoad { cell: loaded.cell.clone(), capacity: Some(loaded.capacity), traffic, proof, error }
         });
         Ok(arms.collect())
     }

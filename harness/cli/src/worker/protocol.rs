@@ -52,6 +52,8 @@ pub(crate) enum Job {
         base_port: Option<u16>,
         placement: Placement,
     },
+    /// Gateways that somebody else runs, under load.
+    LoadUrls { urls: UrlJob, steps: LoadSteps },
     /// One start of a gateway with all arms, under load.
     Load { arms: Vec<WorkerArm>, gateway: String, steps: LoadSteps, envoy: Option<PathBuf>, base_port: Option<u16> },
 }

@@ -55,6 +55,10 @@ pub(crate) fn serve() -> anyhow::Result<()> {
                 say(&Message::Live { cell, series, proof })?;
             }
         }
+        Job::LoadUrls { urls, steps } => {
+            let (arms, options) = urls.load()?;
+            super::load::load_urls(&arms, &options, &steps)?;
+        }
         Job::Load { arms, gateway, steps, envoy, base_port } => {
             let options = Options { envoy, base_port, ..Options::default() };
             super::load::load(&loaded_live(arms)?, &gateway, options, &steps)?;

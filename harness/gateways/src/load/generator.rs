@@ -12,7 +12,7 @@ use super::pool::Pool;
 use super::response::{self, Reading};
 use super::schedule::{Arrival, Schedule};
 use super::tally::Tally;
-use super::{Ended, Fault, LoadPlan, Target};
+use super::{Ended, Expected, Fault, LoadPlan, Target};
 use crate::GatewayError;
 use crate::placement::Pin;
 
@@ -328,10 +328,14 @@ impl<'a> Generator<'a> {
             Err(_) => (None, Some(Fault::Wrong), false),
             Ok(Reading::Whole(response, length)) => {
                 let is_in_order = length == connection.received().len();
-                let fault = match response.status {
-                    200 if is_in_order && response::is_of(&response, &self.targets[target].label) => None,
-                    200 => Some(Fault::Wrong),
-                    _ => Some(Fault::Status),
+                let (status, is_right) = match &self.targets[target].expected {
+                    Expected::Arm(label) => (200, response::is_of(&response, label)),
+                    Expected::Status(status) => (*status, true),
+                };
+                let fault = match response.status == status {
+                    true if is_in_order && is_right => None,
+                    true => Some(Fault::Wrong),
+                    false => Some(Fault::Status),
                 };
                 (Some(response), fault, is_in_order)
             }

@@ -33,14 +33,23 @@ pub struct Target {
     pub address: SocketAddr,
     /// A whole request in bytes.
     pub request: Vec<u8>,
-    /// Label that its responses have in [`crate::ARM_HEADER`].
-    pub label: String,
+    /// What its responses must be.
+    pub expected: Expected,
+}
+
+/// What a response must be to count as an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// That of an arm of ours by the contract, with this label in [`crate::ARM_HEADER`].
+    Arm(String),
+    /// Any with this status, of a gateway that somebody else runs.
+    Status(u16),
 }
 
 impl Target {
     /// An arm of a gateway that listens there.
     pub fn of_arm(arm: &Arm, address: SocketAddr) -> Self {
-        Self { address, request: request_bytes(&arm.workload, false), label: arm_label(arm) }
+        Self { address, request: request_bytes(&arm.workload, false), expected: Expected::Arm(arm_label(arm)) }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     End, GATEWAY, LOOK, Loaded, ScenarioLoad, Shared, Teller, Watcher, arm, failure_of, headers, under_load, version,
 };
 use crate::envoy::{FailurePolicy, Slot, SwappingEnvoy};
-use crate::load::{Ended, Target};
+use crate::load::{Ended, Expected, Target};
 use crate::{Arm, CANARY_HEADER, GatewayError, Options, Probe, ProbeError, arm_label, request_bytes};
 
 /// What is done, and when, in hundredths of the time.
@@ -85,7 +85,7 @@ fn cases() -> Vec<Case> {
 fn target(case: &Case, index: usize, envoy: &SwappingEnvoy) -> Result<Target, GatewayError> {
     let arm = &case.slot.arm;
     let request = request_bytes(&arm.workload, true);
-    Ok(Target { address: envoy.address(index)?, request, label: arm_label(arm) })
+    Ok(Target { address: envoy.address(index)?, request, expected: Expected::Arm(arm_label(arm)) })
 }
 
 /// What an answer shows: the canary is left when no plugin took it away.

@@ -58,6 +58,16 @@ pub enum UrlError {
     /// The client could not be made.
     #[error("cannot make a client: {0}")]
     Client(String),
+    /// It cannot be put under load.
+    #[error(
+        "{url} cannot be put under load: {reason}; give the same route by http:// and HTTP/1.1, or leave --load out"
+    )]
+    Load {
+        /// The URL.
+        url: String,
+        /// Why.
+        reason: String,
+    },
     /// No answer.
     #[error("no answer from {url}: {reason}")]
     NoAnswer {
@@ -88,6 +98,11 @@ impl Answer {
     pub(super) fn is_error(&self) -> Option<String> {
         let is_error = self.status.is_client_error() || self.status.is_server_error();
         is_error.then(|| format!("answered {}; give what it wants with --header, or look into its log", self.status))
+    }
+
+    /// Its status.
+    pub(super) fn status(&self) -> u16 {
+        self.status.as_u16()
     }
 
     /// What has changed since the first answer, in words. The length of a body may.
@@ -130,6 +145,11 @@ impl Client {
             client: client(options)?,
             request: request(parsed, workload, options)?,
         })
+    }
+
+    /// What is sent.
+    pub(super) fn request(&self) -> &Request {
+        &self.request
     }
 
     /// Sends the request and reads the whole answer; nanoseconds from before the one until after the other.

@@ -4,6 +4,7 @@
 //! who names the URLs says. What is checked is that each URL goes on answering as it did at first.
 
 mod client;
+mod load;
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use crate::Measured;
 use crate::warmup::Warmup;
 use client::Client;
 pub use client::{HttpVersion, UrlError, UrlOptions};
+pub use load::{UrlsRunning, check_url_load};
 
 /// Stands at the beginning of each proof of such an arm.
 pub const UNPROVED: &str = "unproved";
