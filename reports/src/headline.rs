@@ -1,6 +1,6 @@
 //! The answer in words, made from the figures and no surer than they are.
 
-use tollgate_record::{Mode, Placement, PluginKind, Variant};
+use tollgate_record::{Mode, Phase, Placement, PluginKind, Variant};
 
 use crate::estimate::Estimate;
 use crate::facts::{self, SETTLED_STARTS};
@@ -10,6 +10,7 @@ use crate::number::{decimals, duration, percent, signed_us, significant, us};
 use crate::place::{Place, Row, places};
 use crate::scenario_table;
 use crate::summary::{Summary, SummaryCell};
+use crate::text;
 use crate::workload::is_on_response;
 
 /// What a run says, in plain sentences; names in it are already made visible, not yet escaped.
@@ -222,11 +223,30 @@ fn noise(place: &Place<'_>) -> String {
     text
 }
 
+/// How many starts an interrupted run has of each place, where not all: `, envoy 2 of 6 starts`.
+fn missing(summary: &Summary) -> String {
+    let mut places: Vec<(&str, u32)> = Vec::new();
+    for cell in summary.cells.iter().filter(|cell| cell.phase == Phase::Request && cell.control.is_none()) {
+        let place = if cell.mode == Mode::InProcess { "in process" } else { &cell.host };
+        let starts = cell.added_ns.map_or(0, |added| added.starts);
+        match places.iter_mut().find(|(other, _)| *other == place) {
+            Some((_, most)) => *most = starts.max(*most),
+            None => places.push((place, starts)),
+        }
+    }
+    let all = summary.environment.starts;
+    let words = |(place, starts): &(&str, u32)| format!(", {} {starts} of {all} starts", text::name(place, 40));
+    places.iter().filter(|(_, starts)| *starts < all).map(words).collect()
+}
+
 fn caveats(summary: &Summary, places: &[Place<'_>]) -> Vec<String> {
     let mut caveats: Vec<String> = facts::busy(summary).into_iter().collect();
     let run = &summary.environment;
     if run.interrupted {
-        caveats.push("The run was interrupted: what is here is what was finished by then.".to_owned());
+        caveats.push(format!(
+            "The run was interrupted: what is here is what was finished by then{}. `tollgate resume` goes on with it.",
+            missing(summary)
+        ));
     }
     match failures(summary).len() {
         0 => {}

@@ -23,6 +23,8 @@ pub(crate) enum Verb {
     /// Verify, measure, print the table, write record.json and report.html
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Go on with a run that was interrupted or killed: only what is missing is measured
+    Resume(ResumeArgs),
     /// Run every arm once and prove that all did the same work
     Verify(VerifyArgs),
     /// Plugins, hosts, gateways and workloads; what is missing here and how to get it
@@ -436,6 +438,16 @@ pub(crate) enum Format {
     Json,
     Csv,
     Markdown,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ResumeArgs {
+    /// Folder of the run: its --out
+    #[arg(value_name = "DIR", default_value = "tollgate-out")]
+    pub(crate) folder: PathBuf,
+    /// No progress on stderr
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, ClapArgs)]

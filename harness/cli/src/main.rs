@@ -48,6 +48,7 @@ fn run(args: Args) -> anyhow::Result<Status> {
     match args.verb {
         None => verbs::first_steps(),
         Some(Verb::Run(options)) => verbs::run::run(&options),
+        Some(Verb::Resume(options)) => verbs::resume::run(&options),
         Some(Verb::Verify(options)) => verbs::verify::run(&options),
         Some(Verb::List) => verbs::list::run(),
         Some(Verb::Compare(options)) => verbs::compare::run(&options),

@@ -1,6 +1,7 @@
 //! The measuring of a run: verification, then starts in process and of each gateway in turn, each finished thing into
 //! the journal at once. Places take turns within a start, so that a slow drift of the machine hits all of them.
 
+mod finished;
 mod gating;
 mod loading;
 mod soaking;
@@ -21,6 +22,7 @@ use crate::verification::{Verdict, arm_limit, culprit, verify};
 use crate::worker::{Job, Message, WorkerArm, run_job};
 use crate::{interrupt, live, urls};
 
+pub(crate) use finished::without_halves;
 pub(crate) use loading::LoadWanted;
 pub(crate) use soaking::soaked;
 
@@ -37,7 +39,10 @@ pub(crate) struct Measuring<'a> {
 
 impl<'a> Measuring<'a> {
     pub(crate) fn new(journal: Journal, progress: Progress, schedule: Schedule, selectors: &'a Selectors) -> Self {
-        Self { journal, progress, schedule, selectors, done: Duration::ZERO, failed: BTreeSet::new() }
+        // Of a run that is taken up again.
+        let failed = journal.record().cells.iter().filter(|cell| cell.error.is_some());
+        let failed = failed.map(|cell| cell.id.clone()).collect();
+        Self { journal, progress, schedule, selectors, done: Duration::ZERO, failed }
     }
 
     /// Measures everything, or what is possible until an interrupt.
@@ -78,21 +83,30 @@ impl<'a> Measuring<'a> {
         let in_process = selection.in_process.iter().filter(|_| selection.measure_in_process);
         for arm in in_process.chain(selection.live.iter().flat_map(|(_, arms)| arms)) {
             let version = versions.get(&arm.id.host).cloned().unwrap_or_default();
-            self.journal.append(Entry::Cell(Box::new(arm.cell(&version))))?;
+            self.declare_cell(arm.cell(&version))?;
         }
         for arm in &selection.urls {
-            self.journal.append(Entry::Cell(Box::new(urls::cell(arm))))?;
+            self.declare_cell(urls::cell(arm))?;
         }
         for (cell, failure) in &selection.unloadable {
-            self.journal.append(Entry::Cell(Box::new(cell.clone())))?;
+            self.declare_cell(cell.clone())?;
             self.fail(cell.id.clone(), failure.clone())?;
+        }
+        Ok(())
+    }
+
+    /// A cell that is there already, with what was measured of it, stays as it is.
+    fn declare_cell(&mut self, cell: Cell) -> anyhow::Result<()> {
+        if self.journal.record().cell(&cell.id).is_none() {
+            self.journal.append(Entry::Cell(Box::new(cell)))?;
         }
         Ok(())
     }
 
     fn verify(&mut self, selection: &Selection) -> anyhow::Result<()> {
         self.progress.stage("verify");
-        verify(&selection.in_process, &mut |cell, verdict| match verdict {
+        let left: Vec<Arm> = self.alive(&selection.in_process).cloned().collect();
+        verify(&left, &mut |cell, verdict| match verdict {
             Verdict::Verified { counters, proof } => {
                 self.progress.arm(cell, None);
                 self.journal.append(Entry::Counters { cell: cell.clone(), counters })?;
@@ -119,6 +133,10 @@ impl<'a> Measuring<'a> {
     /// One fresh process with all arms. An arm that hangs or crashes it is taken out and the process started again.
     fn in_process(&mut self, start: u32, selection: &Selection) -> anyhow::Result<()> {
         let arms = &selection.in_process;
+        if finished::is_finished(self.journal.record(), arms.iter().map(|arm| &arm.id), start) {
+            self.pass(self.schedule.in_process);
+            return Ok(());
+        }
         self.progress.stage(format!("process {}/{}", start + 1, self.schedule.starts));
         let core = self.core(IN_PROCESS);
         loop {
@@ -192,6 +210,10 @@ impl<'a> Measuring<'a> {
 
     /// One fresh start of a gateway with all arms.
     fn live(&mut self, start: u32, place: u64, gateway: &dyn Gateway, arms: &[Arm]) -> anyhow::Result<()> {
+        if finished::is_finished(self.journal.record(), arms.iter().map(|arm| &arm.id), start) {
+            self.pass(self.schedule.live);
+            return Ok(());
+        }
         let left: Vec<Arm> = self.alive(arms).cloned().collect();
         // Without its control there is nothing to compare with: the gateway itself has failed. Controls alone are
         // measured when nothing else was asked for, and not when all plugins have failed.
@@ -218,6 +240,10 @@ impl<'a> Measuring<'a> {
 
     /// The time of one start at the gateways that somebody else runs.
     fn urls(&mut self, start: u32, selection: &Selection) -> anyhow::Result<()> {
+        if finished::is_finished(self.journal.record(), selection.urls.iter().map(|arm| &arm.cell), start) {
+            self.pass(self.schedule.live);
+            return Ok(());
+        }
         let left = self.urls_left(selection);
         if left.is_empty() {
             return Ok(());

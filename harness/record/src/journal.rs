@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cell, CellId, Counters, Environment, Failure, Load, Record, RecordError, Scenario, Series, Soak};
+use crate::{
+    Cell, CellId, Counters, Environment, Failure, Load, Record, RecordError, Scenario, Series, Soak, write_atomically,
+};
 
 /// One line of a journal. A record is what its entries add up to, so that a run that is killed loses nothing finished.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
-    /// The run with its plan; its cells are still empty.
+    /// The run with its plan, and what was there when it was taken up again; otherwise it has no cells yet.
     Begin(Box<Record>),
     /// A cell of the plan, before it is measured.
     Cell(Box<Cell>),
@@ -92,6 +94,23 @@ impl Journal {
         let mut journal = Self { path: path.to_owned(), file, record: begin.clone() };
         journal.write(&Entry::Begin(Box::new(begin)))?;
         Ok((journal, aside))
+    }
+
+    /// Takes up the journal at `path` again, with `record` as what it adds up to. The file is replaced in one step, so that
+    /// a kill leaves the one or the other; without a file there (the run was stopped in order) one is made.
+    pub fn reopen(path: &Path, record: Record) -> Result<Self, RecordError> {
+        let write = |source| RecordError::Write { path: path.to_owned(), source };
+        let open = || OpenOptions::new().create(true).append(true).open(path).map_err(write);
+        // As long as somebody has the old one, it is still written.
+        let old = open()?;
+        lock(path, &old)?;
+        let parse = |source| RecordError::Parse { path: path.to_owned(), source };
+        let mut line = serde_json::to_vec(&Entry::Begin(Box::new(record.clone()))).map_err(parse)?;
+        line.push(b'\n');
+        write_atomically(path, &line)?;
+        let file = open()?;
+        lock(path, &file)?;
+        Ok(Self { path: path.to_owned(), file, record })
     }
 
     /// Appends an entry and flushes it.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tollgate_gateways::{Gateway, UrlArm, decide_load_placement};
-use tollgate_record::{Arrivals, Entry, Failure, Load, Placement};
+use tollgate_record::{Arrivals, Entry, Failure, Load, Placement, Record};
 
 use super::Measuring;
 use crate::args::LoadArgs;
@@ -45,6 +45,12 @@ impl LoadWanted {
         live.chain(Some(selection.urls.len()).filter(|&urls| urls > 0)).map(|arms| self.of_gateway(arms)).sum()
     }
 
+    /// Whether a record has all rates of a gateway, or why there are none.
+    pub(super) fn is_done(&self, record: &Record, gateway: &str) -> bool {
+        let loads = record.loads.iter().filter(|load| load.gateway == gateway);
+        loads.clone().count() >= self.rates.len() || loads.into_iter().any(|load| load.error.is_some())
+    }
+
     fn of_gateway(&self, arms: usize) -> Duration {
         (WARM_UP + CAPACITY) * arms as u32 + self.duration * self.rates.len() as u32
     }
@@ -63,7 +69,8 @@ impl Measuring<'_> {
             // Other amounts of work are there for the lines of cost.
             let left: Vec<Arm> = self.alive(arms).filter(|arm| !is_point(arm)).cloned().collect();
             // What failed is in its row; a gateway of which nothing is left has nothing to show.
-            if !left.is_empty() && !interrupt::requested() {
+            let is_done = wanted.is_done(self.journal.record(), gateway.name());
+            if !left.is_empty() && !is_done && !interrupt::requested() {
                 self.load_gateway(*gateway, &left, wanted, SEED_PLACE + place as u64)?;
             }
             self.pass(wanted.of_gateway(arms.len()));

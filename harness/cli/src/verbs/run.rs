@@ -12,10 +12,15 @@ use crate::args::{RunArgs, Time};
 use crate::measuring::{LoadWanted, Measuring, soaked};
 use crate::progress::Progress;
 use crate::schedule::Schedule;
-use crate::select::{Unasked, select};
+use crate::select::{Selection, Unasked, select};
 use crate::status::{self, Status};
 use crate::verbs::summary;
 use crate::{interrupt, plan, urls};
+
+/// Name of the journal in its folder.
+pub(super) const JOURNAL: &str = "journal.jsonl";
+/// Name of the record.
+pub(super) const RECORD: &str = "record.json";
 
 /// Runs the main job.
 pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
@@ -40,26 +45,36 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
             "there is no gateway of ours to place: leave out --placement, or name a gateway with --gateway",
         ));
     }
-    let placement = plan::placement(options.placement)?;
-    let schedule = Schedule::of(options.time.into());
-    let seed = options.seed.unwrap_or_else(clock_seed);
+    let begin = begin(options, &selection, options.seed.unwrap_or_else(clock_seed))?;
     fs::create_dir_all(&options.out)
         .with_context(|| format!("cannot make the folder {}; name another with --out", options.out.display()))?;
 
-    let mut begin = plan::begin(&options.selectors, &selection, (options.time.into(), schedule), &placement, seed);
-    begin.plan.soak_ms = options.soak.map(|soak| soak.as_millis() as u64);
-    let live = selection.live.len() as u32 + u32::from(!selection.urls.is_empty());
-    let soaks = options.soak.map_or(Duration::ZERO, |soak| soak * soaked(&selection).len() as u32);
-    let planned = (schedule.in_process + schedule.live * live) * schedule.starts + soaks;
-    let loads = load.as_ref().map_or(Duration::ZERO, |load| load.planned(&selection));
-    let progress = Progress::new(planned + loads, options.quiet);
-    let journal_path = options.out.join("journal.jsonl");
-    let (journal, aside) = Journal::create(&journal_path, begin)?;
+    let (journal, aside) = Journal::create(&options.out.join(JOURNAL), begin)?;
     if let Some(aside) = aside {
-        progress.note(&format!("the journal of a run that was killed is now {}", aside.display()));
+        eprintln!("the journal of a run that was killed is now {}", aside.display());
     }
+    measure(options, &selection, journal)
+}
+
+/// The record of the run, in which nothing is measured yet.
+pub(super) fn begin(options: &RunArgs, selection: &Selection, seed: u64) -> anyhow::Result<Record> {
+    let (time, placement) = (options.time.into(), plan::placement(options.placement)?);
+    let mut begin = plan::begin(&options.selectors, selection, (time, Schedule::of(time)), &placement, seed);
+    begin.plan.soak_ms = options.soak.map(|soak| soak.as_millis() as u64);
+    Ok(begin)
+}
+
+/// Measures what the journal has not got yet, prints and writes.
+pub(super) fn measure(options: &RunArgs, selection: &Selection, journal: Journal) -> anyhow::Result<Status> {
+    let (schedule, load) = (Schedule::of(options.time.into()), LoadWanted::of(&options.load));
+    let live = selection.live.len() as u32 + u32::from(!selection.urls.is_empty());
+    let soaks = options.soak.map_or(Duration::ZERO, |soak| soak * soaked(selection).len() as u32);
+    let planned = (schedule.in_process + schedule.live * live) * schedule.starts + soaks;
+    let loads = load.as_ref().map_or(Duration::ZERO, |load| load.planned(selection));
+    let progress = Progress::new(planned + loads, options.quiet);
+    let journal_path = options.out.join(JOURNAL);
     let (record, took) =
-        Measuring::new(journal, progress, schedule, &options.selectors).run(&selection, load.as_ref(), options.soak)?;
+        Measuring::new(journal, progress, schedule, &options.selectors).run(selection, load.as_ref(), options.soak)?;
     if record.interrupted && record.cells.iter().all(|cell| cell.series.is_empty()) {
         // Nothing to keep, and there may be a good record of an earlier run.
         remove(&journal_path)?;
@@ -71,11 +86,14 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
     summary::print(&summarize(&record), options.format);
     written?;
     say_where(&options.out, took, &record);
+    if record.interrupted {
+        eprintln!("interrupted: go on with `tollgate resume {}`", options.out.display());
+    }
     Ok(status::of_record(&record))
 }
 
 /// A thorough run has the time for every host and workload.
-fn unasked(time: Time) -> Unasked {
+pub(super) fn unasked(time: Time) -> Unasked {
     match time {
         Time::Quick | Time::Standard => Unasked::Defaults,
         Time::Thorough => Unasked::Everything,
@@ -84,7 +102,7 @@ fn unasked(time: Time) -> Unasked {
 
 /// Writes the record and its report.
 pub(super) fn write(out: &Path, record: &Record) -> anyhow::Result<()> {
-    record.write(&out.join("record.json"))?;
+    record.write(&out.join(RECORD))?;
     write_atomically(&out.join("report.html"), tollgate_reports::html(std::slice::from_ref(record)).as_bytes())?;
     Ok(())
 }
@@ -102,7 +120,7 @@ pub(super) fn remove(path: &Path) -> anyhow::Result<()> {
 fn say_where(out: &Path, took: Duration, record: &Record) {
     eprintln!(
         "\n{} and {}, {:.0} s",
-        out.join("record.json").display(),
+        out.join(RECORD).display(),
         out.join("report.html").display(),
         took.as_secs_f64()
     );

@@ -1,0 +1,169 @@
+//! A run that is killed at any moment leaves a readable journal with all that was finished, and can be gone on with.
+
+mod support;
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::{children, run, runs, status, stderr, stdout, tollgate};
+use tollgate_record::{Phase, Record, RecordError, Series};
+
+const ARGS: [&str; 9] =
+    ["run", "--time", "quick", "--quiet", "--only", "in-process", "--plugin", "boundary", "--workload"];
+
+fn command(out: &Path) -> Command {
+    let mut command = tollgate();
+    command.args(ARGS).args(["noop", "--seed", "7", "--out"]).arg(out).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// A run that is killed outright, with what it started, when it goes out of scope.
+struct Run(Child);
+
+impl Run {
+    fn kill(&mut self) {
+        let workers = children(self.0.id());
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+        // They end by themselves when their parent has gone.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while workers.iter().any(|&pid| runs(pid)) {
+            assert!(Instant::now() < deadline, "still running: {workers:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn series(record: &Record) -> Vec<(String, Series)> {
+    let of = |cell: &tollgate_record::Cell| {
+        let name = format!("{} {:?}", cell.id, cell.id.phase);
+        cell.series.iter().map(move |series| (name.clone(), series.clone())).collect::<Vec<_>>()
+    };
+    record.cells.iter().flat_map(of).collect()
+}
+
+/// Starts that every measured arm has.
+fn finished(record: &Record) -> Vec<u32> {
+    let requests = || record.cells.iter().filter(|cell| cell.id.phase == Phase::Request);
+    let has = |start: &u32| requests().all(|cell| cell.series.iter().any(|series| series.start == *start));
+    (0..record.plan.starts).filter(has).collect()
+}
+
+#[test]
+fn a_run_killed_at_any_moment_leaves_a_journal_with_all_that_was_finished() {
+    let kills: u32 = std::env::var("TOLLGATE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(12);
+    let folder = tempfile::tempdir().unwrap();
+    // How long one takes, so that moments are spread over all of it.
+    let begin = Instant::now();
+    assert!(command(folder.path()).status().unwrap().success());
+    let whole = begin.elapsed();
+    let mut read = 0;
+    for kill in 0..kills {
+        let folder = tempfile::tempdir().unwrap();
+        let mut run = Run(command(folder.path()).spawn().unwrap());
+        // Evenly spread, in an order that hits no phase again and again: multiples of the golden ratio.
+        std::thread::sleep(whole.mul_f64((f64::from(kill) * 0.618_034).fract()));
+        run.kill();
+        let path = folder.path().join("journal.jsonl");
+        let Ok(text) = std::fs::read(&path) else {
+            // Before it began or after it was done.
+            continue;
+        };
+        let record = match Record::read(&path) {
+            Ok(record) => record,
+            // The very first line was cut off: nothing had been measured.
+            Err(RecordError::Empty { .. }) if !text.contains(&b'\n') => continue,
+            Err(error) => panic!("kill {kill}: {error}"),
+        };
+        read += 1;
+        assert!(record.interrupted || text.windows(7).any(|word| word == b"{\"end\":"), "kill {kill}");
+        // A line that is whole is finished.
+        let whole = text.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
+        let lines = whole.filter(|line| line.starts_with(b"{\"series\":")).count();
+        assert!(series(&record).len() >= lines, "kill {kill}: {lines} lines");
+    }
+    eprintln!("{kills} kills in {whole:?}: {read} journals, all readable");
+    assert!(read > 0, "no kill hit a run");
+}
+
+#[test]
+fn a_killed_run_is_gone_on_with_and_keeps_what_was_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut killed = Run(command(folder.path()).spawn().unwrap());
+    let journal = folder.path().join("journal.jsonl");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let before = loop {
+        if let Ok(record) = Record::read(&journal)
+            && finished(&record) == [0]
+        {
+            killed.kill();
+            break Record::read(&journal).unwrap();
+        }
+        assert!(Instant::now() < deadline, "no start was finished");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let output = run(&["summary", journal.to_str().unwrap()]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let said = stdout(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("in process 1 of 3 starts. `tollgate resume`"), "{said}");
+
+    let args = ["resume", "--quiet", folder.path().to_str().unwrap()];
+    let output = run(&args);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    assert!(!journal.exists(), "the record is safe");
+    let record = Record::read(&folder.path().join("record.json")).unwrap();
+    assert!(!record.interrupted && record.finished_unix_ms.is_some());
+    assert_eq!(finished(&record), [0, 1, 2]);
+    assert_eq!((record.started_unix_ms, &record.plan), (before.started_unix_ms, &before.plan));
+    let after = series(&record);
+    for kept in series(&before).into_iter().filter(|(_, series)| series.start == 0) {
+        assert!(after.contains(&kept), "{} of start 0 is lost or another", kept.0);
+    }
+    // Once it is done there is nothing to go on with.
+    let output = run(&args);
+    assert_eq!(status(&output), 2, "{}", stderr(&output));
+    assert!(stderr(&output).contains("was not interrupted"), "{}", stderr(&output));
+}
+
+#[test]
+fn what_changed_in_between_or_is_no_run_is_not_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let resume = || run(&["resume", "--quiet", folder.path().to_str().unwrap()]);
+    assert_eq!(status(&resume()), 2, "{}", stderr(&resume()));
+    assert!(command(folder.path()).status().unwrap().success());
+    let path = folder.path().join("record.json");
+    let whole = Record { interrupted: true, ..Record::read(&path).unwrap() };
+    type Edit = fn(&mut Record);
+    let edits: [(&str, Edit); 5] = [
+        ("another CPU", |record| record.environment.cpu_model = Some("another".to_owned())),
+        ("other versions", |record| drop(record.environment.versions.insert("wasmtime".to_owned(), "1.0".to_owned()))),
+        ("another plan", |record| record.plan.starts = 4),
+        ("is not understood", |record| record.command_line.push("--no-such".to_owned())),
+        ("another artifact of boundary", |record| {
+            let artifacts = record.cells.iter_mut().filter_map(|cell| cell.artifact.as_mut());
+            artifacts.for_each(|artifact| artifact.size_bytes += 1);
+        }),
+    ];
+    for (what, edit) in edits {
+        let mut record = whole.clone();
+        edit(&mut record);
+        record.write(&path).unwrap();
+        let output = resume();
+        assert_eq!(status(&output), 2, "{what}: {}", stderr(&output));
+        assert!(
+            stderr(&output).contains(what) && stderr(&output).contains("begin anew"),
+            "{what}: {}",
+            stderr(&output)
+        );
+        assert_eq!(Record::read(&path).unwrap(), record, "it is left as it was");
+        assert!(!folder.path().join("journal.jsonl").exists());
+    }
+}
