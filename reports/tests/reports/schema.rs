@@ -207,7 +207,10 @@ fn summaries_outcomes_and_baselines_are_as_their_schemas_say() {
     assert_eq!(summaries["properties"]["schema"]["const"], SUMMARY_SCHEMA);
     let outcomes = schema("reports/schema/gate-1.schema.json");
     assert_eq!(outcomes["properties"]["schema"]["const"], GATE_SCHEMA);
-    for record in records() {
+    // Lines of cost want three amounts of work of one plugin.
+    let with_lines = record(&Make { requests: 50, lines: true, ..Make::default() });
+    assert!(!summarize(&with_lines).cost_lines.is_empty());
+    for record in records().into_iter().chain([with_lines]) {
         holds(&summaries, &serde_json::from_str(&json(&summarize(&record))).unwrap());
         let outcome = compare_records(("a", &record), ("b", &record), Margin::default());
         holds(&outcomes, &serde_json::from_str(&tollgate_reports::gate::json(&outcome)).unwrap());
