@@ -4,6 +4,7 @@
 //! read again by a better report. Start with [`summarize`]; every renderer but [`html`] takes its [`Summary`].
 #![deny(missing_docs)]
 
+mod adapters;
 mod article;
 pub mod charts;
 mod cost_line;
@@ -39,6 +40,7 @@ mod table;
 mod text;
 mod workload;
 
+pub use adapters::{bencher, github_action_benchmark};
 pub use article::{ARTICLE_URL, Agreement, Article, ArticleRow, Measured, PUBLISHED, Published, article};
 pub use cost_line::{CostLine, CostPoint};
 pub use csv::csv;

@@ -438,6 +438,10 @@ pub(crate) enum Format {
     Json,
     Csv,
     Markdown,
+    /// Bencher Metric Format
+    Bencher,
+    /// For github-action-benchmark, `tool: customSmallerIsBetter`
+    GithubActionBenchmark,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,5 +1,6 @@
 //! Whole reports of synthetic records, in one test program.
 
+mod adapters;
 mod compared;
 mod cost;
 mod counted;

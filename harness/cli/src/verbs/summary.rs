@@ -19,6 +19,8 @@ pub(crate) fn print(summary: &Summary, format: Format) {
         Format::Json => tollgate_reports::json(summary),
         Format::Csv => tollgate_reports::csv(summary),
         Format::Markdown => tollgate_reports::markdown(summary),
+        Format::Bencher => tollgate_reports::bencher(summary),
+        Format::GithubActionBenchmark => tollgate_reports::github_action_benchmark(summary),
     };
     crate::out::line(text.trim_end());
 }
