@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
 
-use crate::{Exchange, HostError, native, runner};
+use crate::{Exchange, HostError, Precompiled, native, runner};
 
 /// What loads a plugin inside our process, or in a runner process of ours.
 pub trait Host: Sync {
@@ -32,6 +32,25 @@ pub trait Host: Sync {
 
     /// Turns an artifact into something to make instances of.
     fn compile(&self, plugin: &Plugin) -> Result<Box<dyn Module>, HostError>;
+
+    /// The machine code that [`Host::compile`] would make, to be loaded with [`Host::revive`] in other processes; none
+    /// where compiling takes no time, or its outcome cannot be kept.
+    ///
+    /// # Errors
+    /// Those of [`Host::compile`].
+    fn precompile(&self, plugin: &Plugin) -> Result<Option<Precompiled>, HostError> {
+        let _ = plugin;
+        Ok(None)
+    }
+
+    /// What [`Host::compile`] makes, from code that was made before from the same plugin.
+    ///
+    /// # Errors
+    /// The code is of another host, or of another version of it.
+    fn revive(&self, plugin: &Plugin, code: &Precompiled) -> Result<Box<dyn Module>, HostError> {
+        let _ = code;
+        self.compile(plugin)
+    }
 
     /// The same host such that it meters: it stops a plugin that runs on and on, and counts fuel where the runtime
     /// can. Too slow to be timed; `None` when it cannot, or does already.

@@ -25,11 +25,15 @@ pub mod lua;
 #[cfg(feature = "luajit")]
 mod luajit;
 mod measure;
+mod mirrored;
 mod modules;
 mod native;
 mod observation;
+mod precompiled;
 mod repeat;
 pub mod runner;
+#[cfg(feature = "wasm")]
+mod slowed;
 mod soak;
 mod span;
 mod tally;
@@ -51,7 +55,11 @@ pub use host::{ABSENT_HOSTS, Action, After, HOSTS, Host, Instance, Module, host,
 #[cfg(all(feature = "luajit", feature = "wasm"))]
 pub use inspect::{Import, Inspection, LuaInspection, Memory, Section, Standing, Start, WasmInspection, inspect};
 pub use measure::{Arm, Bench, Lifecycle};
+pub use mirrored::{Contender, Failed, Mirrored, MirroredRounds};
 pub use observation::Observation;
+pub use precompiled::Precompiled;
 pub use repeat::{Repeated, repeat};
+#[cfg(feature = "wasm")]
+pub use slowed::slowed;
 pub use soak::soak;
 pub use verify::{Verified, verify};

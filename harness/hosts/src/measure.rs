@@ -1,5 +1,7 @@
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -47,6 +49,8 @@ pub struct Lifecycle {
 pub struct Bench {
     arms: Vec<Prepared>,
     at_work: Arc<AtomicUsize>,
+    /// Memory that keeps arms apart.
+    pub(crate) padding: Vec<Vec<u8>>,
 }
 
 impl fmt::Debug for Bench {
@@ -84,18 +88,39 @@ impl Bench {
     /// Compiles, starts and proves each arm, in random order, so that no arm always gets the same place in memory.
     /// An arm that fails is kept with its failure; the others are measured.
     pub fn prepare(arms: Vec<Arm>, progress: &mut dyn FnMut(&CellId)) -> Self {
+        let modules = Rc::new(RefCell::new(Modules::default()));
+        Self::prepare_with(arms, &mut |_, _| Rc::clone(&modules), progress)
+    }
+
+    /// The same, with what `modules_of` gives each arm, by its place, just before it comes to life.
+    pub(crate) fn prepare_with(
+        arms: Vec<Arm>,
+        modules_of: &mut dyn FnMut(usize, &Arm) -> Rc<RefCell<Modules>>,
+        progress: &mut dyn FnMut(&CellId),
+    ) -> Self {
         // The allocator takes a slower path once there is a second thread, and some runtimes start threads: let that
         // be so for every arm.
         let _ = std::thread::spawn(|| {}).join();
         let mut order: Vec<usize> = (0..arms.len()).collect();
         fastrand::shuffle(&mut order);
-        let mut modules = Modules::default();
         let mut prepared: Vec<Option<Prepared>> = arms.iter().map(|_| None).collect();
         for index in order {
             progress(&arms[index].id);
-            prepared[index] = Some(Prepared::new(&arms[index], &mut modules));
+            let modules = modules_of(index, &arms[index]);
+            prepared[index] = Some(Prepared::new(&arms[index], &mut modules.borrow_mut()));
         }
-        Self { arms: prepared.into_iter().flatten().collect(), at_work: Arc::default() }
+        Self { arms: prepared.into_iter().flatten().collect(), at_work: Arc::default(), padding: Vec::new() }
+    }
+
+    /// How many arms there are.
+    pub(crate) fn arms(&self) -> usize {
+        self.arms.len()
+    }
+
+    /// Duration of a batch of requests of an arm in nanoseconds; none once the arm has failed.
+    pub(crate) fn batch(&mut self, arm: usize, requests: u64) -> Option<u64> {
+        self.at_work.store(arm, Ordering::Relaxed);
+        self.arms[arm].batch(requests)
     }
 
     /// How long an arm, by its place in [`Bench::prepare`], took to come to life; none for a control and an arm that

@@ -51,11 +51,17 @@ impl Modules {
         let module = host.compile(plugin)?;
         let elapsed_ns = begin.elapsed().as_nanos() as u64;
         let compile_ns = module.compile_ns().unwrap_or(elapsed_ns);
+        Ok(self.put(host, plugin, module, compile_ns))
+    }
+
+    /// Takes in the plugin as that host has compiled it.
+    pub(crate) fn put(&mut self, host: &dyn Host, plugin: &Plugin, module: Box<dyn Module>, compile_ns: u64) -> Compiled {
         let compiled = Compiled { module: module.into(), compile_ns };
         if self.known.len() == KEPT {
             self.known.remove(0);
         }
-        self.known.push(Known { host: name, plugin: plugin.clone(), compiled: compiled.clone() });
-        Ok(compiled)
+        let host = (host.name(), host.is_metered());
+        self.known.push(Known { host, plugin: plugin.clone(), compiled: compiled.clone() });
+        compiled
     }
 }

@@ -13,7 +13,7 @@ use crate::abi::{
     self, ALLOCATORS, Callback, FUEL, Guest, Life, MEMORY_BYTES, State, TABLE_ELEMENTS, Version, Vm, bind_imports,
     bind_shim, for_each_import, unknown_import, wrong_signature,
 };
-use crate::{Host, HostError, Instance, Module, Said};
+use crate::{Host, HostError, Instance, Module, Precompiled, Said};
 
 /// Runs Proxy-Wasm plugins on wasmtime.
 #[derive(Debug)]
@@ -123,17 +123,20 @@ impl Host for Wasmtime {
         if !self.runs(plugin.kind) {
             return Err(HostError::Unsupported { host: self.name(), kind: plugin.kind.name() });
         }
-        let refuse = |reason| HostError::Compile { plugin: plugin.name.clone(), reason };
-        let runtime = self.runtime();
-        let module = wasmtime::Module::from_binary(&runtime.engine, &plugin.bytes)
-            .map_err(|error| refuse(format!("{}; build the .wasm again", error.root_cause())))?;
-        let is_function = |export: &wasmtime::ExportType| matches!(export.ty(), ExternType::Func(_));
-        let functions: Vec<&str> = module.exports().filter(is_function).map(|export| export.name()).collect();
-        let has_memory = matches!(module.get_export("memory"), Some(ExternType::Memory(memory)) if !memory.is_shared());
-        let version = abi::check_exports(&functions, has_memory, plugin).map_err(refuse)?;
-        let linked = runtime.linker.instantiate_pre(&module);
-        linked.map_err(|error| refuse(unknown_import(error.root_cause())))?;
-        Ok(Box::new(Compiled { plugin: plugin.name.clone(), version, module, runtime, metered: self.metered }))
+        let module = wasmtime::Module::from_binary(&self.runtime().engine, &plugin.bytes);
+        self.module(plugin, module)
+    }
+
+    fn precompile(&self, plugin: &Plugin) -> Result<Option<Precompiled>, HostError> {
+        let code = self.runtime().engine.precompile_module(&plugin.bytes);
+        code.map(|code| Some(Precompiled::new(code))).map_err(|error| refuse(plugin, rebuild(&error)))
+    }
+
+    fn revive(&self, plugin: &Plugin, code: &Precompiled) -> Result<Box<dyn Module>, HostError> {
+        // SAFETY: such code was made by `precompile` of this program, as whoever made a `Precompiled` has vouched for;
+        // wasmtime checks by itself that its version and this engine's settings are those.
+        let module = unsafe { wasmtime::Module::deserialize(&self.runtime().engine, code.as_bytes()) };
+        self.module(plugin, module)
     }
 
     fn metered(&self) -> Option<&'static dyn Host> {
@@ -153,6 +156,34 @@ impl Host for Wasmtime {
 
     fn is_metered(&self) -> bool {
         self.metered
+    }
+}
+
+fn refuse(plugin: &Plugin, reason: String) -> HostError {
+    HostError::Compile { plugin: plugin.name.clone(), reason }
+}
+
+fn rebuild(error: &Error) -> String {
+    format!("{}; build the .wasm again", error.root_cause())
+}
+
+impl Wasmtime {
+    /// A compiled module that has all that a plugin must have.
+    fn module(
+        &self,
+        plugin: &Plugin,
+        module: Result<wasmtime::Module, Error>,
+    ) -> Result<Box<dyn Module>, HostError> {
+        let refuse = |reason| refuse(plugin, reason);
+        let runtime = self.runtime();
+        let module = module.map_err(|error| refuse(rebuild(&error)))?;
+        let is_function = |export: &wasmtime::ExportType| matches!(export.ty(), ExternType::Func(_));
+        let functions: Vec<&str> = module.exports().filter(is_function).map(|export| export.name()).collect();
+        let has_memory = matches!(module.get_export("memory"), Some(ExternType::Memory(memory)) if !memory.is_shared());
+        let version = abi::check_exports(&functions, has_memory, plugin).map_err(refuse)?;
+        let linked = runtime.linker.instantiate_pre(&module);
+        linked.map_err(|error| refuse(unknown_import(error.root_cause())))?;
+        Ok(Box::new(Compiled { plugin: plugin.name.clone(), version, module, runtime, metered: self.metered }))
     }
 }
 
