@@ -60,16 +60,21 @@ pub fn median(values: &[f64]) -> Option<f64> {
 /// that they have, 1 - 2^(1-n). Source: H. A. David and H. N. Nagaraja, "Order Statistics", 3rd edition (2003),
 /// section 7.1. With ties the true coverage is higher, never lower.
 pub fn median_interval(values: &[f64]) -> Option<(f64, f64, f64)> {
+    median_interval_of(values, TARGET)
+}
+
+/// The same with another confidence to reach than 95 %.
+pub(crate) fn median_interval_of(values: &[f64], target: f64) -> Option<(f64, f64, f64)> {
     let sorted = sorted(values);
     if sorted.len() < 2 {
         return None;
     }
-    let (rank, confidence) = rank(sorted.len());
+    let (rank, confidence) = rank(sorted.len(), target);
     Some((sorted[rank - 1], sorted[sorted.len() - rank], confidence))
 }
 
 /// Rank (from 1) of the order statistic at each end, and the confidence of the pair.
-fn rank(count: usize) -> (usize, f64) {
+fn rank(count: usize, target: f64) -> (usize, f64) {
     let n = count as f64;
     // In logarithms, because 2^-n is 0 in floating point for the block counts of a long run.
     let mut ln_probability = -n * std::f64::consts::LN_2;
@@ -80,7 +85,7 @@ fn rank(count: usize) -> (usize, f64) {
         ln_probability += ((n - taken + 1.0) / taken).ln();
         below += ln_probability.exp();
         let confidence = 1.0 - 2.0 * below;
-        if confidence < TARGET {
+        if confidence < target {
             break;
         }
         best = (rank, confidence);
@@ -158,12 +163,16 @@ mod tests {
     }
 
     #[test]
-    fn confidence_is_that_of_counting_all_cases_and_no_tighter_pair_keeps_95_percent() {
-        for count in 2..=16 {
-            let (rank, confidence) = rank(count);
-            assert!((confidence - coverage_by_counting(count, rank)).abs() < 1e-12, "n = {count}");
-            assert!(count < 6 || confidence >= TARGET, "n = {count} has {confidence}");
-            assert!(rank == count / 2 || coverage_by_counting(count, rank + 1) < TARGET, "n = {count} can be tighter");
+    fn confidence_is_that_of_counting_all_cases_and_no_tighter_pair_keeps_the_target() {
+        // From so many values on, the target can be reached: 1 - 2^(1-n).
+        for (target, enough) in [(TARGET, 6), (0.99, 8)] {
+            for count in 2..=16 {
+                let (rank, confidence) = rank(count, target);
+                assert!((confidence - coverage_by_counting(count, rank)).abs() < 1e-12, "n = {count}");
+                assert!(count < enough || confidence >= target, "n = {count} has {confidence}");
+                let tighter = rank < count / 2 && coverage_by_counting(count, rank + 1) >= target;
+                assert!(!tighter, "n = {count} can be tighter");
+            }
         }
     }
 
@@ -171,13 +180,13 @@ mod tests {
     fn known_cases() {
         let cases = [(2, 1, 0.5), (3, 1, 0.75), (5, 1, 0.9375), (6, 1, 0.96875), (9, 2, 0.9609375), (20, 6, 0.958_610)];
         for (count, expected_rank, expected) in cases {
-            let (rank, confidence) = rank(count);
+            let (rank, confidence) = rank(count, TARGET);
             assert_eq!(rank, expected_rank, "n = {count}");
             assert!((confidence - expected).abs() < 1e-6, "n = {count}: {confidence}");
         }
         assert_eq!(median_interval(&[1.0]), None);
         // Where 2^-n underflows, the normal approximation gives k = n/2 - 0.98 sqrt(n).
-        let (rank, confidence) = rank(10_000);
+        let (rank, confidence) = rank(10_000, TARGET);
         assert!((4_900..=4_903).contains(&rank) && (TARGET..0.952).contains(&confidence), "{rank} {confidence}");
     }
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod counting;
+mod gating;
 mod interrupt;
 mod live;
 mod machine;
@@ -53,6 +54,7 @@ fn run(args: Args) -> anyhow::Result<Status> {
         Some(Verb::List) => verbs::list::run(),
         Some(Verb::Compare(options)) => verbs::compare::run(&options),
         Some(Verb::Gate(options)) => verbs::gate::run(&options),
+        Some(Verb::Prove(options)) => verbs::prove::run(&options),
         Some(Verb::Scenario(options)) => verbs::scenario::run(&options),
         Some(Verb::Install(options)) => verbs::install::run(&options),
         Some(Verb::Summary(options)) => verbs::summary::run(&options),

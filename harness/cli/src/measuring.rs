@@ -189,6 +189,7 @@ impl<'a> Measuring<'a> {
             | Message::Soaked(_)
             | Message::Live { .. }
             | Message::Load(_)
+            | Message::Mirrored { .. }
             | Message::Done => {}
         }
         Ok(())

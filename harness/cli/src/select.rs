@@ -131,6 +131,24 @@ pub(crate) fn select(selectors: &Selectors, unasked: Unasked) -> anyhow::Result<
     Ok(selection)
 }
 
+/// The arms in process of exactly the plugins that are named, and all of the catalogue's when none is: elsewhere a plugin
+/// by path comes beside the others. No controls.
+pub(crate) fn exactly(selectors: &Selectors) -> anyhow::Result<Selection> {
+    let named: Vec<&String> = selectors.plugins.iter().filter(|plugin| !is_path(plugin)).collect();
+    let any = selectors.plugins.is_empty();
+    let mut selection = select(selectors, Unasked::Defaults)?;
+    selection.in_process.retain(|arm| match &arm.plugin {
+        Some(plugin) => any || plugin.path.is_some() || named.contains(&&plugin.name),
+        None => false,
+    });
+    if selection.in_process.is_empty() && selection.unloadable.is_empty() {
+        return Err(usage(
+            "no host of these runs the plugin in process; name another with --host (see `tollgate list`)",
+        ));
+    }
+    Ok(selection)
+}
+
 /// Controls, then each plugin in each place that runs its kind, with each of its workloads.
 fn arms(
     mode: Mode,

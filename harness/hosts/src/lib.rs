@@ -55,7 +55,7 @@ pub use host::{ABSENT_HOSTS, Action, After, HOSTS, Host, Instance, Module, host,
 #[cfg(all(feature = "luajit", feature = "wasm"))]
 pub use inspect::{Import, Inspection, LuaInspection, Memory, Section, Standing, Start, WasmInspection, inspect};
 pub use measure::{Arm, Bench, Lifecycle};
-pub use mirrored::{Contender, Failed, Mirrored, MirroredRounds};
+pub use mirrored::{Contender, Failed, Mirrored, MirroredRounds, mirrored};
 pub use observation::Observation;
 pub use precompiled::Precompiled;
 pub use repeat::{Repeated, repeat};

@@ -17,6 +17,7 @@ use crate::warm_up::WarmUp;
 use crate::{Exchange, Host, HostError, Instance, Operations};
 
 /// What is measured beside the other arms of a run.
+#[derive(Clone)]
 pub struct Arm {
     /// What names it in the record.
     pub id: CellId,

@@ -1,11 +1,10 @@
 //! Two plugins against each other within one fresh process: what a gate's replicate is.
 
 use std::cell::RefCell;
-use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tollgate_record::{CellId, Failure};
+use tollgate_record::Failure;
 
 use crate::measure::{Arm, Bench};
 use crate::modules::Modules;
@@ -14,7 +13,7 @@ use crate::warm_up::WarmUp;
 
 /// An arm with code of its own: even of one artifact each arm gets another copy, at another place in memory, because
 /// that is how two builds differ when nothing was changed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Contender {
     /// What is measured.
     pub arm: Arm,
@@ -25,8 +24,13 @@ pub struct Contender {
 /// How long one process measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MirroredRounds {
-    /// Blocks that are kept.
-    pub blocks: u32,
+    /// How often all arms are made anew, each time elsewhere in memory.
+    pub layouts: u32,
+    /// Time after which they are not made anew any more: some plugins take long to come to life. What is left is then
+    /// measured with the last of them.
+    pub longest: Duration,
+    /// Blocks that are kept of each layout.
+    pub blocks_per_layout: u32,
     /// Rounds in a block, of which the median is kept; an even number is made odd by one more.
     pub rounds_per_block: u32,
     /// About how long the first arm's batch takes. A batch has at least one request.
@@ -46,89 +50,133 @@ pub struct Mirrored {
 /// An arm, by its place among the contenders, and why it failed.
 pub type Failed = (usize, Failure);
 
-/// Longest warm-up. A process whose medians never stand still is measured all the same: its spread will tell.
-const WARM_UP: Duration = Duration::from_millis(250);
+/// Longest warm-up of the first layout. One whose medians never stand still is measured all the same: its spread will
+/// tell.
+const WARM_UP: Duration = Duration::from_millis(100);
+/// Rounds that warm up each further one: code and caches are warm, and compilers of scripts have had what they wait for
+/// (LuaJIT 56 turns of a loop).
+const FURTHER_ROUNDS: u32 = 30;
+/// Batches of the warm-up are so much shorter.
+const WARM_UP_PART: u64 = 4;
 /// Most requests in a batch.
 const MOST_REQUESTS: u64 = 100_000;
 /// Bytes of the heap that are taken, at most, before each arm comes to life, in a few pieces.
 const PADDING: usize = 16 << 10;
 const PIECES: usize = 8;
 
-impl Bench {
-    /// As [`Bench::prepare`], with code of its own for each arm, and pieces of memory of random size between them: how
-    /// arms lie to each other in memory is what moves results from process to process, so each process must throw the
-    /// dice anew.
-    pub fn prepare_apart(contenders: Vec<Contender>, progress: &mut dyn FnMut(&CellId)) -> Self {
-        let (arms, mut code): (Vec<Arm>, Vec<Option<Precompiled>>) =
-            contenders.into_iter().map(|contender| (contender.arm, contender.code)).unzip();
-        let mut padding = Vec::new();
-        let mut bench = Self::prepare_with(
-            arms,
-            &mut |index, arm| {
-                padding.extend((0..PIECES).map(|_| Vec::<u8>::with_capacity(fastrand::usize(1..PADDING))));
-                let mut modules = Modules::default();
-                if let (Some(code), Some(host), Some(plugin)) = (code[index].take(), arm.host, &arm.plugin) {
-                    // Code that does not fit is found out when the arm compiles instead.
-                    let begin = Instant::now();
-                    if let Ok(module) = host.revive(plugin, &code) {
-                        modules.put(host, plugin, module, begin.elapsed().as_nanos() as u64);
-                    }
-                }
-                Rc::new(RefCell::new(modules))
-            },
-            progress,
-        );
-        bench.padding = padding;
-        bench
-    }
-
-    /// Measures rounds in which every arm handles one batch in random order, and then one more in the reverse of that
-    /// order (for two arms ABBA or BAAB): what drifts evenly over a round hits all arms alike. Per block the median of
-    /// each pair's ratio is kept, which a few preempted rounds cannot move.
-    ///
-    /// # Errors
-    /// The first arm that fails ends it: without it there is no pair.
-    pub fn mirrored(
-        mut self,
-        seed: u64,
-        rounds: MirroredRounds,
-        pairs: &[(usize, usize)],
-        progress: &mut dyn FnMut() -> ControlFlow<()>,
-    ) -> Result<Mirrored, Failed> {
-        for arm in 0..self.arms() {
-            if let Some(failure) = self.failure(arm) {
-                return Err((arm, failure.clone()));
+/// Measures arms against each other, in rounds in which every arm handles one batch in random order, and then one more
+/// in the reverse of that order (for two arms ABBA or BAAB): what drifts evenly over a round hits all arms alike. Per
+/// block the median of each pair's ratio is kept, which a few preempted rounds cannot move.
+///
+/// How arms lie to each other in memory moves their ratio by percents, for as long as they lie there. So they are made
+/// anew several times.
+///
+/// # Errors
+/// The first arm that fails ends it: without it there is no pair.
+pub fn mirrored(
+    contenders: &[Contender],
+    seed: u64,
+    rounds: MirroredRounds,
+    pairs: &[(usize, usize)],
+    progress: &mut dyn FnMut(),
+) -> Result<Mirrored, Failed> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut kept = vec![Vec::new(); pairs.len()];
+    let begin = Instant::now();
+    let mut requests = None;
+    let mut bench: Option<Bench> = None;
+    for layout in 0..rounds.layouts {
+        // The last ones go when the next are there, so that those lie elsewhere.
+        let mut current = match bench.take() {
+            Some(last) if begin.elapsed() > rounds.longest => last,
+            last => {
+                let made = prepare(contenders, &mut random)?;
+                drop(last);
+                made
             }
+        };
+        let requests = match requests {
+            Some(requests) => requests,
+            None => *requests.insert(current.requests_for(rounds.batch)?),
+        };
+        let warm_up = (layout > 0).then_some(FURTHER_ROUNDS);
+        current.warm(requests.div_ceil(WARM_UP_PART), warm_up, &mut random)?;
+        for _ in 0..rounds.blocks_per_layout {
+            current.block(requests, rounds.rounds_per_block, pairs, &mut kept, &mut random)?;
+            progress();
         }
-        let mut random = fastrand::Rng::with_seed(seed);
+        bench = Some(current);
+    }
+    Ok(Mirrored { requests_per_batch: requests.unwrap_or(1), pairs: kept })
+}
+
+/// All arms come to life, with code of their own for each and pieces of memory of random size between them.
+fn prepare(contenders: &[Contender], random: &mut fastrand::Rng) -> Result<Bench, Failed> {
+    let arms: Vec<Arm> = contenders.iter().map(|contender| contender.arm.clone()).collect();
+    let mut padding = Vec::new();
+    // `prepare_with` shuffles the arms.
+    fastrand::seed(random.u64(..));
+    let mut bench = Bench::prepare_with(
+        arms,
+        &mut |index, arm| {
+            padding.extend((0..PIECES).map(|_| Vec::<u8>::with_capacity(random.usize(1..PADDING))));
+            let mut modules = Modules::default();
+            if let (Some(code), Some(host), Some(plugin)) = (&contenders[index].code, arm.host, &arm.plugin) {
+                let begin = Instant::now();
+                // Code that does not fit is compiled instead.
+                if let Ok(module) = host.revive(plugin, code) {
+                    modules.put(host, plugin, module, begin.elapsed().as_nanos() as u64);
+                }
+            }
+            Rc::new(RefCell::new(modules))
+        },
+        &mut |_| {},
+    );
+    bench.padding = padding;
+    match (0..bench.arms()).find_map(|arm| Some((arm, bench.failure(arm)?.clone()))) {
+        Some(failed) => Err(failed),
+        None => Ok(bench),
+    }
+}
+
+impl Bench {
+    /// So many rounds, or as many as it takes until no median moves any more.
+    fn warm(&mut self, requests: u64, rounds: Option<u32>, random: &mut fastrand::Rng) -> Result<(), Failed> {
         let mut order: Vec<usize> = (0..self.arms()).collect();
-        let requests = self.requests_for(rounds.batch)?;
         let begin = Instant::now();
         let mut warm_up = WarmUp::new(self.arms(), WARM_UP);
-        while !warm_up.is_over() {
+        let mut done = 0;
+        while rounds.map_or(!warm_up.is_over(), |rounds| done < rounds) {
             random.shuffle(&mut order);
             let sums = self.mirrored_round(&order, requests)?;
-            warm_up.round(&sums.iter().copied().map(Some).collect::<Vec<_>>(), begin.elapsed());
+            warm_up.round(&sums.into_iter().map(Some).collect::<Vec<_>>(), begin.elapsed());
+            done += 1;
         }
-        let rounds_per_block = (rounds.rounds_per_block | 1) as usize;
-        let mut kept = vec![Vec::with_capacity(rounds.blocks as usize); pairs.len()];
-        for _ in 0..rounds.blocks {
-            let mut block = vec![Vec::with_capacity(rounds_per_block); pairs.len()];
-            for _ in 0..rounds_per_block {
-                random.shuffle(&mut order);
-                let sums = self.mirrored_round(&order, requests)?;
-                for (block, &(first, second)) in block.iter_mut().zip(pairs) {
-                    block.push([sums[first], sums[second]]);
-                }
-            }
-            for (kept, block) in kept.iter_mut().zip(&mut block) {
-                kept.push(median_pair(block));
-            }
-            if progress().is_break() {
-                break;
+        Ok(())
+    }
+
+    /// One block, whose medians are added to those kept of each pair.
+    fn block(
+        &mut self,
+        requests: u64,
+        rounds: u32,
+        pairs: &[(usize, usize)],
+        kept: &mut [Vec<[u64; 2]>],
+        random: &mut fastrand::Rng,
+    ) -> Result<(), Failed> {
+        let mut order: Vec<usize> = (0..self.arms()).collect();
+        let mut block = vec![Vec::new(); pairs.len()];
+        for _ in 0..rounds | 1 {
+            random.shuffle(&mut order);
+            let sums = self.mirrored_round(&order, requests)?;
+            for (block, &(first, second)) in block.iter_mut().zip(pairs) {
+                block.push([sums[first], sums[second]]);
             }
         }
-        Ok(Mirrored { requests_per_batch: requests, pairs: kept })
+        for (kept, block) in kept.iter_mut().zip(&mut block) {
+            kept.push(median_pair(block));
+        }
+        Ok(())
     }
 
     /// Nanoseconds of each arm's two batches.
@@ -159,7 +207,8 @@ impl Bench {
 
     fn batch_of(&mut self, arm: usize, requests: u64) -> Result<u64, Failed> {
         match self.batch(arm, requests) {
-            Some(ns) => Ok(ns),
+            // The clock of some machines stands still for that long.
+            Some(ns) => Ok(ns.max(1)),
             None => {
                 let unknown = || Failure::environment("measure", "gave no time for a batch; run again");
                 Err((arm, self.failure(arm).cloned().unwrap_or_else(unknown)))

@@ -55,7 +55,13 @@ impl Modules {
     }
 
     /// Takes in the plugin as that host has compiled it.
-    pub(crate) fn put(&mut self, host: &dyn Host, plugin: &Plugin, module: Box<dyn Module>, compile_ns: u64) -> Compiled {
+    pub(crate) fn put(
+        &mut self,
+        host: &dyn Host,
+        plugin: &Plugin,
+        module: Box<dyn Module>,
+        compile_ns: u64,
+    ) -> Compiled {
         let compiled = Compiled { module: module.into(), compile_ns };
         if self.known.len() == KEPT {
             self.known.remove(0);

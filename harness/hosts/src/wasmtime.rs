@@ -169,11 +169,7 @@ fn rebuild(error: &Error) -> String {
 
 impl Wasmtime {
     /// A compiled module that has all that a plugin must have.
-    fn module(
-        &self,
-        plugin: &Plugin,
-        module: Result<wasmtime::Module, Error>,
-    ) -> Result<Box<dyn Module>, HostError> {
+    fn module(&self, plugin: &Plugin, module: Result<wasmtime::Module, Error>) -> Result<Box<dyn Module>, HostError> {
         let refuse = |reason| refuse(plugin, reason);
         let runtime = self.runtime();
         let module = module.map_err(|error| refuse(rebuild(&error)))?;

@@ -43,6 +43,14 @@ pub enum RecordError {
         /// Schema of this program.
         expected: &'static str,
     },
+    /// The file reads as a record, and cannot be what a measurement gave.
+    #[error("{path} is damaged or was edited: {what}; measure again")]
+    Unsound {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
     /// A journal without its first line.
     #[error("{path} holds no run: its first line is missing; delete it and run again")]
     Empty {

@@ -3,6 +3,7 @@ use std::io::Write;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::{Journal, Record, RecordError, SCHEMA};
 
@@ -21,15 +22,11 @@ impl Record {
 
     /// Understands what the file at `path` holds.
     pub fn parse(path: &Path, text: &[u8]) -> Result<Self, RecordError> {
-        let record = if path.extension().is_some_and(|extension| extension == "jsonl") {
-            Journal::parse(path, text)?
-        } else {
-            let parse = |source| RecordError::Parse { path: path.to_owned(), source };
-            let head: Head = serde_json::from_slice(text).map_err(parse)?;
-            check_schema(path, &head.schema)?;
-            serde_json::from_slice(text).map_err(parse)?
+        let record = match Journal::parse_if_one(path, text)? {
+            Some(record) => record,
+            None => parse_versioned::<Self>(path, text, SCHEMA)?,
         };
-        check_schema(path, &record.schema)?;
+        check_schema(path, &record.schema, SCHEMA)?;
         Ok(record)
     }
 
@@ -59,9 +56,22 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
     Ok(())
 }
 
-fn check_schema(path: &Path, found: &str) -> Result<(), RecordError> {
-    if found == SCHEMA {
+/// What the file at `path` holds, if it is of that schema: that is seen first, before its fields are held to this
+/// version's.
+pub(crate) fn parse_versioned<T: DeserializeOwned>(
+    path: &Path,
+    text: &[u8],
+    schema: &'static str,
+) -> Result<T, RecordError> {
+    let parse = |source| RecordError::Parse { path: path.to_owned(), source };
+    let head: Head = serde_json::from_slice(text).map_err(parse)?;
+    check_schema(path, &head.schema, schema)?;
+    serde_json::from_slice(text).map_err(parse)
+}
+
+pub(crate) fn check_schema(path: &Path, found: &str, expected: &'static str) -> Result<(), RecordError> {
+    if found == expected {
         return Ok(());
     }
-    Err(RecordError::Schema { path: path.to_owned(), found: found.to_owned(), expected: SCHEMA })
+    Err(RecordError::Schema { path: path.to_owned(), found: found.to_owned(), expected })
 }

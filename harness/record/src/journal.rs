@@ -2,6 +2,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -66,25 +67,43 @@ pub enum Entry {
     },
 }
 
-/// A record in the making: every entry is appended to a file and flushed before the next thing is measured.
-#[derive(Debug)]
-pub struct Journal {
-    path: PathBuf,
-    file: File,
-    record: Record,
+/// What a journal can add up to.
+pub trait Journaled: Clone {
+    /// One line of its journal.
+    type Entry: Serialize + DeserializeOwned;
+
+    /// When the run began, milliseconds since 1970.
+    fn started_unix_ms(&self) -> u64;
+
+    /// The first line.
+    fn begin(self) -> Self::Entry;
+
+    /// What the first line begins, as it stands if nothing follows: interrupted. None for any other line.
+    fn begun(entry: Self::Entry) -> Option<Self>;
+
+    /// Adds a further line.
+    fn apply(&mut self, entry: Self::Entry);
 }
 
-impl Journal {
+/// A record in the making: every entry is appended to a file and flushed before the next thing is measured.
+#[derive(Debug)]
+pub struct Journal<R = Record> {
+    path: PathBuf,
+    file: File,
+    record: R,
+}
+
+impl<R: Journaled> Journal<R> {
     /// Starts a journal at `path` and keeps it locked. The journal of a run that was killed is all that there is of
     /// that run: it is moved aside, to the name that is returned.
-    pub fn create(path: &Path, begin: Record) -> Result<(Self, Option<PathBuf>), RecordError> {
+    pub fn create(path: &Path, begin: R) -> Result<(Self, Option<PathBuf>), RecordError> {
         let write = |source| RecordError::Write { path: path.to_owned(), source };
         let open = || OpenOptions::new().create(true).append(true).open(path).map_err(write);
         let mut file = open()?;
         lock(path, &file)?;
         let mut aside = None;
         if file.metadata().map_err(write)?.len() > 0 {
-            let name = format!("journal-before-{}.jsonl", begin.started_unix_ms);
+            let name = format!("journal-before-{}.jsonl", begin.started_unix_ms());
             let other = path.with_file_name(name);
             fs::rename(path, &other).map_err(write)?;
             file = open()?;
@@ -92,20 +111,20 @@ impl Journal {
             aside = Some(other);
         }
         let mut journal = Self { path: path.to_owned(), file, record: begin.clone() };
-        journal.write(&Entry::Begin(Box::new(begin)))?;
+        journal.write(&begin.begin())?;
         Ok((journal, aside))
     }
 
     /// Takes up the journal at `path` again, with `record` as what it adds up to. The file is replaced in one step, so that
     /// a kill leaves the one or the other; without a file there (the run was stopped in order) one is made.
-    pub fn reopen(path: &Path, record: Record) -> Result<Self, RecordError> {
+    pub fn reopen(path: &Path, record: R) -> Result<Self, RecordError> {
         let write = |source| RecordError::Write { path: path.to_owned(), source };
         let open = || OpenOptions::new().create(true).append(true).open(path).map_err(write);
         // As long as somebody has the old one, it is still written.
         let old = open()?;
         lock(path, &old)?;
         let parse = |source| RecordError::Parse { path: path.to_owned(), source };
-        let mut line = serde_json::to_vec(&Entry::Begin(Box::new(record.clone()))).map_err(parse)?;
+        let mut line = serde_json::to_vec(&record.clone().begin()).map_err(parse)?;
         line.push(b'\n');
         write_atomically(path, &line)?;
         let file = open()?;
@@ -114,44 +133,51 @@ impl Journal {
     }
 
     /// Appends an entry and flushes it.
-    pub fn append(&mut self, entry: Entry) -> Result<(), RecordError> {
+    pub fn append(&mut self, entry: R::Entry) -> Result<(), RecordError> {
         self.write(&entry)?;
-        apply(&mut self.record, entry);
+        self.record.apply(entry);
         Ok(())
     }
 
     /// What the entries add up to by now.
-    pub fn record(&self) -> &Record {
+    pub fn record(&self) -> &R {
         &self.record
     }
 
     /// Reads what a journal adds up to. A last line that was cut off by a kill is left out; without an `End` the
     /// record says that it was interrupted.
-    pub fn read(path: &Path) -> Result<Record, RecordError> {
+    pub fn read(path: &Path) -> Result<R, RecordError> {
         let text = fs::read(path).map_err(|source| RecordError::Read { path: path.to_owned(), source })?;
         Self::parse(path, &text)
     }
 
-    /// The same of what the file at `path` holds.
-    pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Record, RecordError> {
+    /// The same of what the file at `path` holds, if its name says that it is a journal.
+    pub(crate) fn parse_if_one(path: &Path, text: &[u8]) -> Result<Option<R>, RecordError> {
+        let is_one = path.extension().is_some_and(|extension| extension == "jsonl");
+        is_one.then(|| Self::parse(path, text)).transpose()
+    }
+
+    fn parse(path: &Path, text: &[u8]) -> Result<R, RecordError> {
         let mut lines = text.strip_suffix(b"\n").unwrap_or(text).split(|&byte| byte == b'\n').peekable();
-        let mut record = None;
+        let mut record: Option<R> = None;
         while let Some(line) = lines.next() {
-            let entry: Entry = match serde_json::from_slice(line) {
+            let entry: R::Entry = match serde_json::from_slice(line) {
                 Ok(entry) => entry,
                 Err(_) if lines.peek().is_none() => break,
                 Err(source) => return Err(RecordError::Parse { path: path.to_owned(), source }),
             };
-            match (&mut record, entry) {
-                (None, Entry::Begin(begin)) => record = Some(Record { interrupted: true, ..*begin }),
-                (Some(record), entry) => apply(record, entry),
-                (None, _) => break,
+            match &mut record {
+                Some(record) => record.apply(entry),
+                None => record = R::begun(entry),
+            }
+            if record.is_none() {
+                break;
             }
         }
         record.ok_or_else(|| RecordError::Empty { path: path.to_owned() })
     }
 
-    fn write(&mut self, entry: &Entry) -> Result<(), RecordError> {
+    fn write(&mut self, entry: &R::Entry) -> Result<(), RecordError> {
         let mut line =
             serde_json::to_vec(entry).map_err(|source| RecordError::Parse { path: self.path.clone(), source })?;
         line.push(b'\n');
@@ -167,6 +193,29 @@ fn lock(path: &Path, file: &File) -> Result<(), RecordError> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(RecordError::Locked { path: path.to_owned() }),
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+impl Journaled for Record {
+    type Entry = Entry;
+
+    fn started_unix_ms(&self) -> u64 {
+        self.started_unix_ms
+    }
+
+    fn begin(self) -> Entry {
+        Entry::Begin(Box::new(self))
+    }
+
+    fn begun(entry: Entry) -> Option<Self> {
+        match entry {
+            Entry::Begin(begin) => Some(Self { interrupted: true, ..*begin }),
+            _ => None,
+        }
+    }
+
+    fn apply(&mut self, entry: Entry) {
+        apply(self, entry);
     }
 }
 

@@ -270,7 +270,7 @@ fn a_journal_belongs_to_one_run_and_an_old_one_is_moved_aside() {
     drop(first);
     let (_third, aside) = Journal::create(&path, begin()).unwrap();
     assert!(
-        Journal::read(&aside.expect("it was moved")).unwrap().interrupted,
+        Journal::<Record>::read(&aside.expect("it was moved")).unwrap().interrupted,
         "what the killed run had is still there"
     );
 }

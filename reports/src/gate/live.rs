@@ -27,7 +27,7 @@ const POWER: f64 = 0.99;
 pub fn live(record: &Record) -> Option<Outcome> {
     let plan = record.plan.live_gate.as_ref()?;
     let sides = (plan.base.clone(), plan.head.clone());
-    let judge = Judge { record, plan, rule: SignRule::new(plan.starts as usize, ALPHA.sqrt()) };
+    let judge = Judge { record, plan, rule: SignRule::new(plan.starts, ALPHA.sqrt()) };
     let notes = judge.notes();
     let Some(head) = judge.plan.arms(Side::Head).iter().find_map(|arm| judge.cell(arm)) else {
         return Some(Outcome::new(GateKind::Live, sides, Vec::new(), Vec::new(), notes));
@@ -41,7 +41,7 @@ pub fn live(record: &Record) -> Option<Outcome> {
 /// Whether a change was seen in the first batch of starts, so that a second one is to confirm it.
 pub fn live_is_to_be_confirmed(record: &Record) -> bool {
     let Some(plan) = &record.plan.live_gate else { return false };
-    let judge = Judge { record, plan, rule: SignRule::new(plan.starts as usize, ALPHA.sqrt()) };
+    let judge = Judge { record, plan, rule: SignRule::new(plan.starts, ALPHA.sqrt()) };
     let (margin, changes) = (judge.margin_ns(), judge.changes(Instrument::Probe));
     judge.seen(judge.batch(&changes, 0), margin).is_some()
 }

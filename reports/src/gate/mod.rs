@@ -3,27 +3,35 @@
 //! An [`Outcome`] is a pure function of what was measured; every renderer takes it. It cannot be made to pass by what is
 //! not there: see [`Outcome::new`].
 
+mod binomial;
 mod change;
 mod counters;
 mod github;
+mod in_process;
 mod junit;
 mod live;
 mod markdown;
 mod outcome;
+mod proof;
 mod records;
+mod replicates;
 mod row;
 mod sign_rule;
 mod table;
 mod verdict;
 
+pub use binomial::{at_least, clopper_pearson, least_successes};
 pub use change::{Change, SmallestEffect, Unit};
 pub use counters::{Counted, Update, compare_counted, judge_counters};
 pub use github::github;
+pub use in_process::{flagged, in_process, least_processes};
 pub use junit::junit;
 pub use live::{live, live_is_to_be_confirmed};
 pub use markdown::{COMMENT_LIMIT, markdown};
 pub use outcome::{Conclusion, ControlCheck, GATE_SCHEMA, GateKind, Outcome};
+pub use proof::{Count, Proved, proof_text, proved};
 pub use records::{Margin, compare_records, incomparable};
+pub use replicates::{LogMargin, Replicates, Side};
 pub use row::Row;
 pub use table::table;
 pub use verdict::Verdict;

@@ -7,6 +7,7 @@ mod counted;
 mod gate;
 mod gate_live;
 mod html;
+mod in_process;
 mod lives;
 mod load;
 mod response;

@@ -1,6 +1,7 @@
 //! What every gate takes; what one alone does is in a file of its own.
 
 mod counters;
+pub(crate) mod in_process;
 mod live;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
 pub(crate) use counters::CountersArgs;
+pub(crate) use in_process::InProcessArgs;
 pub(crate) use live::LiveGateArgs;
 
 #[derive(Debug, ClapArgs)]
@@ -73,6 +75,8 @@ Exit status: 0 pass, 3 regression, 4 inconclusive, 5 a plugin is wrong, 2 a file
 pub(crate) enum GateName {
     /// Exact figures: host calls, bytes, allocator calls, fuel, instructions, size of the artifact. One more is a regression
     Counters(CountersArgs),
+    /// Latency in process: base and head in turn in fresh processes, judged by an exact rule over the processes
+    InProcess(InProcessArgs),
     /// Base and head as arms of one gateway, in fresh starts of it
     #[command(after_help = live::LIVE_EXAMPLES)]
     Live(LiveGateArgs),

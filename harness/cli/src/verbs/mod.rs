@@ -6,6 +6,7 @@ pub(crate) mod gate;
 pub(crate) mod inspect;
 pub(crate) mod install;
 pub(crate) mod list;
+pub(crate) mod prove;
 pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod run;

@@ -108,7 +108,7 @@ pub(super) fn write(out: &Path, record: &Record) -> anyhow::Result<()> {
 }
 
 /// Removes a file; that it is gone already is fine.
-pub(super) fn remove(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn remove(path: &Path) -> anyhow::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))

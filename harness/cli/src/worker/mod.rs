@@ -2,11 +2,12 @@
 //! a plugin that hangs or crashes takes down a child, not the run.
 
 mod load;
+mod mirrored;
 mod protocol;
 mod serve;
 mod supervise;
 
 pub(crate) use load::{CAPACITY, LoadSteps, Rates, WARM_UP};
-pub(crate) use protocol::{Job, Message, WorkerArm};
+pub(crate) use protocol::{Job, Message, MirroredArm, MirroredJob, WorkerArm};
 pub(crate) use serve::serve;
 pub(crate) use supervise::{WorkerEnd, run_job};

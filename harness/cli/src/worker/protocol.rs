@@ -38,6 +38,8 @@ pub(crate) enum Job {
         /// Core to run on once everything is compiled.
         core: Option<u32>,
     },
+    /// A few arms against each other, in mirrored rounds.
+    Mirrored(MirroredJob),
     /// So long at gateways that somebody else runs.
     Urls { urls: UrlJob, start: u32, seed: u64, duration_ms: u64, rounds_per_block: u32 },
     /// One start of a gateway with all arms: the probe is in the worker, and so is the embedded gateway.
@@ -56,6 +58,30 @@ pub(crate) enum Job {
     LoadUrls { urls: UrlJob, steps: LoadSteps },
     /// One start of a gateway with all arms, under load.
     Load { arms: Vec<WorkerArm>, gateway: String, steps: LoadSteps, envoy: Option<PathBuf>, base_port: Option<u16> },
+}
+
+/// A replicate of a gate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct MirroredJob {
+    pub(crate) arms: Vec<MirroredArm>,
+    /// Arms, by their place, that are compared: the first is what the second is compared with.
+    pub(crate) pairs: Vec<(usize, usize)>,
+    pub(crate) seed: u64,
+    pub(crate) layouts: u32,
+    pub(crate) longest_ms: u64,
+    pub(crate) blocks_per_layout: u32,
+    pub(crate) rounds_per_block: u32,
+    pub(crate) batch_ns: u64,
+    /// Core to run on once everything is compiled.
+    pub(crate) core: Option<u32>,
+}
+
+/// An arm and its machine code, where it was compiled before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct MirroredArm {
+    pub(crate) arm: WorkerArm,
+    /// In a folder of our parent that nobody else can write.
+    pub(crate) code: Option<PathBuf>,
 }
 
 /// An arm, without its bytes: the worker has the same catalogue, and reads other plugins from their path.
@@ -124,6 +150,8 @@ pub(crate) enum Message {
     Live { cell: CellId, series: Option<Series>, proof: Result<String, Failure> },
     /// What one rate did to a gateway.
     Load(Box<Load>),
+    /// For each pair and block, nanoseconds of its two arms.
+    Mirrored { requests_per_batch: u64, pairs: Vec<Vec<[u64; 2]>> },
     /// The job is done.
     Done,
 }

@@ -44,6 +44,7 @@ pub(crate) fn serve() -> anyhow::Result<()> {
         Job::Repeat { arms, requests } => repeat(arms, requests)?,
         Job::Soak { arm, duration_ms, core } => soak(*arm, duration_ms, core)?,
         Job::Measure { .. } => measure(job)?,
+        Job::Mirrored(job) => super::mirrored::mirrored(job)?,
         Job::Live { .. } => live(job)?,
         Job::Urls { urls, start, seed, duration_ms, rounds_per_block } => {
             let (arms, options) = urls.load()?;
@@ -118,7 +119,7 @@ fn for_each(
 }
 
 /// Says now and then that it is alive.
-fn signs_of_life(message: impl Fn(u64) -> Message) -> impl FnMut(u64) {
+pub(super) fn signs_of_life(message: impl Fn(u64) -> Message) -> impl FnMut(u64) {
     let mut last = Instant::now();
     move |requests| {
         if last.elapsed() > PROGRESS_EVERY {
@@ -213,7 +214,7 @@ fn loaded_live(arms: Vec<WorkerArm>) -> anyhow::Result<Vec<tollgate_gateways::Ar
 }
 
 /// The plugin was there when the run began: that it is not now is not its fault.
-fn unloadable(error: &anyhow::Error) -> Failure {
+pub(super) fn unloadable(error: &anyhow::Error) -> Failure {
     Failure::environment("load", format!("{error:#}"))
 }
 
@@ -249,7 +250,7 @@ fn host_of(arm: &Arm) -> Option<&'static dyn Host> {
     arm.plugin.as_ref().and_then(|_| tollgate_hosts::host(&arm.id.host))
 }
 
-fn host_arm(arm: Arm) -> tollgate_hosts::Arm {
+pub(super) fn host_arm(arm: Arm) -> tollgate_hosts::Arm {
     tollgate_hosts::Arm { host: host_of(&arm), id: arm.id, plugin: arm.plugin, workload: arm.workload }
 }
 

@@ -47,6 +47,11 @@ pub(crate) fn run_job(
     let program = std::env::current_exe().context("cannot find our own program to start a worker")?;
     let mut command = Command::new(program);
     command.arg("worker").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if let Job::Mirrored(job) = job {
+        // Shifts the stack, by up to a page (T. Mytkowicz et al., "Producing Wrong Data Without Doing Anything Obviously
+        // Wrong!", ASPLOS 2009).
+        command.env("TOLLGATE_PADDING", "x".repeat(fastrand::Rng::with_seed(job.seed).usize(..4096)));
+    }
     let mut child = Reaped(command.spawn().context("cannot start a worker process")?);
     let mut stdin = child.0.stdin.take().context("a piped stdin is there")?;
     let mut line = serde_json::to_vec(job)?;

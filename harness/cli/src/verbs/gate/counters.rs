@@ -7,7 +7,7 @@ use super::finish;
 use crate::args::gate::CountersArgs;
 use crate::counting::count;
 use crate::interrupt;
-use crate::select::{Selection, Unasked, is_path, select};
+use crate::select::{exactly, is_path};
 use crate::status::{Status, usage};
 
 /// Counts, compares, prints, and writes the baseline where that is wanted.
@@ -26,7 +26,7 @@ fn against_baseline(options: &CountersArgs) -> anyhow::Result<Status> {
         read => read?,
     };
     let hosts = if options.hosts.is_empty() { hosts_for(&baseline) } else { options.hosts.clone() };
-    let selection = chosen(options, options.plugins.clone(), hosts)?;
+    let selection = exactly(&options.selectors(options.plugins.clone(), hosts))?;
     let Some(counted) = count(&selection)? else { return Ok(Status::Interrupted) };
 
     // A plugin by path goes by the name that it was given.
@@ -63,7 +63,7 @@ fn two(options: &CountersArgs, base: &str, head: &str) -> anyhow::Result<Status>
             "one side is of the catalogue and the other a file: name what both do, as `--workload headers`",
         ));
     }
-    let of = |plugin: &str| chosen(options, vec![plugin.to_owned()], options.hosts.clone());
+    let of = |plugin: &str| exactly(&options.selectors(vec![plugin.to_owned()], options.hosts.clone()));
     let (before, mut selection) = (of(base)?, of(head)?);
     // Both in the same processes, under names that differ: head's own is shorter than what holds all of its path.
     let name = selection.in_process.first().map(|arm| arm.id.plugin.clone());
@@ -96,23 +96,6 @@ fn two(options: &CountersArgs, base: &str, head: &str) -> anyhow::Result<Status>
         &Outcome::new(GateKind::Counters, (base.to_owned(), head.to_owned()), Vec::new(), rows, notes),
         &options.outcome,
     )
-}
-
-/// The arms of exactly these plugins; of all of the catalogue when none is named.
-fn chosen(options: &CountersArgs, plugins: Vec<String>, hosts: Vec<String>) -> anyhow::Result<Selection> {
-    let named: Vec<String> = plugins.iter().filter(|plugin| !is_path(plugin)).cloned().collect();
-    let any = plugins.is_empty();
-    let mut selection = select(&options.selectors(plugins, hosts), Unasked::Defaults)?;
-    selection.in_process.retain(|arm| match &arm.plugin {
-        Some(plugin) => any || plugin.path.is_some() || named.contains(&plugin.name),
-        None => false,
-    });
-    if selection.in_process.is_empty() && selection.unloadable.is_empty() {
-        return Err(usage(
-            "no host of these runs the plugin in process; name another with --host (see `tollgate list`)",
-        ));
-    }
-    Ok(selection)
 }
 
 /// One host for each kind of plugin, and those of the baseline that are here.

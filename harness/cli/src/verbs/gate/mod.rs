@@ -1,6 +1,7 @@
 //! `tollgate gate`: is head slower than base? Each gate is a file; what becomes of its outcome is here.
 
 mod counters;
+mod in_process;
 mod live;
 
 use std::fs;
@@ -14,10 +15,13 @@ use crate::args::gate::{GateArgs, GateFormat, GateName, Inconclusive, OutcomeArg
 use crate::out;
 use crate::status::{Status, usage};
 
+pub(super) use in_process::plan as plan_of;
+
 /// Runs a gate.
 pub(crate) fn run(options: &GateArgs) -> anyhow::Result<Status> {
     match (&options.gate, options.record.as_deref()) {
         (Some(GateName::Counters(options)), _) => counters::run(options),
+        (Some(GateName::InProcess(options)), _) => in_process::run(options),
         (Some(GateName::Live(options)), _) => live::run(options),
         (None, Some([base, head])) => finish(&super::compare::compare(base, head, &options.options)?, &options.outcome),
         (None, _) => Err(usage("name a gate (`tollgate gate --help`), or two records with --record BASE HEAD")),

@@ -1,0 +1,72 @@
+//! What the processes of a gate load: artifacts that are slowed down, and the machine code of all, in a folder that is
+//! gone with us.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+use tollgate_fixtures::Plugin;
+use tollgate_hosts::slowed;
+use tollgate_record::PluginKind;
+
+use crate::select::Arm;
+use crate::status::usage;
+use crate::worker::{MirroredArm, WorkerArm};
+
+/// The folder, which only we can write, with what is in it.
+pub(crate) struct Artifacts {
+    folder: TempDir,
+    /// Machine code by host and artifact; none where there is none to keep.
+    code: HashMap<(String, String), Option<PathBuf>>,
+}
+
+impl Artifacts {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("tollgate-gate-").tempdir();
+        Ok(Self {
+            folder: folder.context("cannot make a scratch folder; free some space there")?,
+            code: HashMap::new(),
+        })
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// The arm with a loop of so many turns put into its plugin.
+    pub(crate) fn slowed(&self, arm: &Arm, turns: u32) -> anyhow::Result<Arm> {
+        let plugin = arm.plugin.as_ref().context("a control has no plugin to slow down")?;
+        let bytes = slowed(plugin, turns).map_err(usage)?;
+        let suffix = if plugin.kind == PluginKind::Lua { "lua" } else { "wasm" };
+        let path = self.folder.path().join(format!("{}-{turns}.{suffix}", &plugin.sha256));
+        fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        let loaded = tollgate_fixtures::load(&path)?;
+        let plugin = Plugin { bytes: loaded.bytes, sha256: loaded.sha256, path: loaded.path, ..plugin.clone() };
+        Ok(Arm { plugin: Some(plugin), ..arm.clone() })
+    }
+
+    /// The arm as a process takes it, its plugin compiled: once, whatever the number of processes.
+    pub(crate) fn ready(&mut self, arm: &Arm) -> anyhow::Result<MirroredArm> {
+        let worker = WorkerArm::from(arm);
+        let Some((plugin, host)) = arm.plugin.as_ref().zip(tollgate_hosts::host(&arm.id.host)) else {
+            return Ok(MirroredArm { arm: worker, code: None });
+        };
+        let key = (arm.id.host.clone(), plugin.sha256.clone());
+        if let Some(code) = self.code.get(&key) {
+            return Ok(MirroredArm { arm: worker, code: code.clone() });
+        }
+        let code = match host.precompile(plugin)? {
+            None => None,
+            Some(code) => {
+                let path = self.folder.path().join(format!("{}-{}.code", plugin.sha256, arm.id.host));
+                fs::write(&path, code.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+                Some(path)
+            }
+        };
+        self.code.insert(key, code.clone());
+        Ok(MirroredArm { arm: worker, code })
+    }
+}

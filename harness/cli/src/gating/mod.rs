@@ -1,0 +1,357 @@
+//! The measuring of an in-process gate: both sides verified, a known slowdown calibrated, then one fresh process after
+//! the other, cells in turn, each finished one into the journal at once. What comes of it is judged elsewhere.
+
+mod artifacts;
+mod calibration;
+mod contest;
+mod hogs;
+mod prover;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use tollgate_record::{
+    Artifact, Batch, CellId, Counters, Failure, FailureClass, GATE_RECORD_SCHEMA, GateCell, GateEntry, GatePlan,
+    GateProcess, GateRecord, Journal, Placement, Slowdown,
+};
+use tollgate_reports::gate::flagged;
+
+use crate::machine::{self, CpuTicks};
+use crate::progress::Progress;
+use crate::select::Arm;
+use crate::verification::{Verdict, arm_limit, culprit, verify};
+use crate::worker::{Job, Message, MirroredArm, MirroredJob, run_job};
+use crate::{interrupt, plan};
+
+pub(crate) use artifacts::Artifacts;
+pub(crate) use calibration::Calibration;
+use calibration::calibrate;
+pub(crate) use contest::{Contest, Contests, contests};
+pub(crate) use hogs::Hogs;
+pub(crate) use prover::Prover;
+
+use contest::arms;
+
+/// The known slowdown, in margins: well beyond what must be found, as it has to be found each time.
+const CONTROL_MARGINS: f64 = 4.0;
+
+/// Milliseconds after which a process makes its arms anew no more.
+const LONGEST_MS: u64 = 600;
+/// Processes that calibrate it: it need not be exact.
+const CALIBRATING: u32 = 3;
+
+/// Everything that a gate needs to run.
+pub(crate) struct Gating<'a> {
+    pub(crate) plan: GatePlan,
+    pub(crate) placement: Placement,
+    pub(crate) artifacts: &'a mut Artifacts,
+    pub(crate) progress: &'a mut Progress,
+    /// What a turn of the loop costs in a cell, where that is known from a run before.
+    pub(crate) calibrations: &'a mut BTreeMap<CellId, Calibration>,
+}
+
+/// How one fresh process measures.
+#[derive(Debug, Clone)]
+pub(crate) struct Replicate {
+    pub(crate) seed: u64,
+    pub(crate) layouts: u32,
+    pub(crate) blocks_per_layout: u32,
+    pub(crate) rounds_per_block: u32,
+    pub(crate) batch_ns: u64,
+    pub(crate) core: Option<u32>,
+    /// How long it may say nothing.
+    pub(crate) silence: std::time::Duration,
+}
+
+/// What one fresh process measured.
+pub(crate) struct Measured {
+    pub(crate) requests_per_batch: u64,
+    pub(crate) took_ms: u32,
+    pub(crate) pairs: Vec<Vec<[u64; 2]>>,
+}
+
+impl Replicate {
+    pub(crate) fn with_seed(&self, seed: u64) -> Self {
+        Self { seed: fastrand::Rng::with_seed(seed).u64(..), ..self.clone() }
+    }
+
+    /// Measures; an error is a failure of a plugin or of the surroundings. None when interrupted.
+    pub(crate) fn run(&self, arms: &[MirroredArm], pairs: &[(usize, usize)]) -> anyhow::Result<Option<Measured>> {
+        match self.measure(arms, pairs)? {
+            Some(Ok(measured)) => Ok(Some(measured)),
+            Some(Err(failure)) => anyhow::bail!("{}", failure.message),
+            None => Ok(None),
+        }
+    }
+
+    /// The same, with what failed as a value.
+    fn measure(
+        &self,
+        arms: &[MirroredArm],
+        pairs: &[(usize, usize)],
+    ) -> anyhow::Result<Option<Result<Measured, Failure>>> {
+        let job = Job::Mirrored(MirroredJob {
+            arms: arms.to_vec(),
+            pairs: pairs.to_vec(),
+            seed: self.seed,
+            layouts: self.layouts,
+            longest_ms: LONGEST_MS,
+            blocks_per_layout: self.blocks_per_layout,
+            rounds_per_block: self.rounds_per_block,
+            batch_ns: self.batch_ns,
+            core: self.core,
+        });
+        let begin = Instant::now();
+        let mut outcome = None;
+        let end = run_job(&job, self.silence, &mut |message| {
+            match message {
+                Message::Mirrored { requests_per_batch, pairs } => {
+                    let took_ms = begin.elapsed().as_millis() as u32;
+                    outcome = Some(Ok(Measured { requests_per_batch, took_ms, pairs }));
+                }
+                Message::Failed { failure, .. } => outcome = Some(Err(failure)),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        match end {
+            Ok(()) => Ok(Some(outcome.context("a worker process was done and had measured nothing")?)),
+            Err(end) => Ok(culprit("measure", &end).map(|(_, failure)| Err(failure))),
+        }
+    }
+}
+
+/// A cell with its four arms, ready: base, head, base again, head slowed down.
+struct Ready {
+    id: CellId,
+    arms: Vec<MirroredArm>,
+    replicate: Replicate,
+}
+
+/// What is compared: head with base, base with itself, head slowed down with head.
+const PAIRS: [(usize, usize); 3] = [(0, 1), (0, 2), (1, 3)];
+
+impl Gating<'_> {
+    /// Verifies, calibrates and measures. The record is complete, or says that it was interrupted; a plugin that is wrong
+    /// is in it as a failure, and then nothing is timed.
+    pub(crate) fn run(
+        mut self,
+        sides: (String, String),
+        contests: &Contests,
+        journal_path: &Path,
+    ) -> anyhow::Result<GateRecord> {
+        let ticks = CpuTicks::now();
+        let (counters, failures) = self.verify(&contests.contests)?;
+        let mut cells: Vec<GateCell> = contests.contests.iter().map(cell).collect();
+        let is_wrong = |failure: &Failure| failure.class == FailureClass::Plugin;
+        let mut ready = Vec::new();
+        if !failures.values().any(is_wrong) && contests.unloadable.is_empty() && !interrupt::requested() {
+            for (cell, contest) in cells.iter_mut().zip(&contests.contests) {
+                if failures.contains_key(&cell.id) {
+                    continue;
+                }
+                self.progress.stage(format!("prepare {}", cell.id));
+                let head_spent = counters.get(&contest.id).and_then(spent);
+                let Some((slowdown, prepared)) = self.prepare(contest, head_spent)? else { break };
+                cell.slowdown = slowdown;
+                ready.push(prepared);
+            }
+        }
+        let (mut journal, _) = Journal::create(journal_path, self.begin(sides, cells, contests))?;
+        for (cell, failure) in failures.into_iter().chain(contests.unloadable.iter().cloned()) {
+            journal.append(GateEntry::Failure { cell, failure })?;
+        }
+        self.batch(Batch::First, &mut ready, &mut journal)?;
+        let record = journal.record();
+        let flagged = |ready: &Ready| {
+            let mut cells = record.cells.iter();
+            cells.any(|cell| cell.id == ready.id && flagged(&record.plan, record.cells.len(), cell).is_some())
+        };
+        let mut again: Vec<Ready> = ready.into_iter().filter(flagged).collect();
+        self.batch(Batch::Confirmation, &mut again, &mut journal)?;
+        let mut environment = journal.record().environment.clone();
+        environment.steal_share = CpuTicks::now().zip(ticks).and_then(|(now, then)| now.steal_share_since(then));
+        let (finished_unix_ms, interrupted) = (plan::unix_ms(), interrupt::requested());
+        journal.append(GateEntry::End { finished_unix_ms, interrupted, environment: Box::new(environment) })?;
+        Ok(journal.record().clone())
+    }
+
+    /// Both sides once: what head counted, and what is wrong, by cell.
+    fn verify(
+        &mut self,
+        contests: &[Contest],
+    ) -> anyhow::Result<(BTreeMap<CellId, Counters>, BTreeMap<CellId, Failure>)> {
+        self.progress.stage("verify");
+        let (mut counted, mut failures) = (BTreeMap::new(), BTreeMap::new());
+        for (side, name) in [Contest::base as fn(&Contest) -> Arm, Contest::head].into_iter().zip(["base", "head"]) {
+            let arms: Vec<Arm> = contests.iter().map(side).collect();
+            verify(&arms, &mut |cell, verdict| {
+                match verdict {
+                    Verdict::Verified { counters, .. } => {
+                        counted.insert(cell.clone(), counters);
+                    }
+                    Verdict::Failed(failure) => {
+                        let message = format!("{name}: {}", failure.message);
+                        failures.entry(cell.clone()).or_insert(Failure { message, ..failure });
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok((counted, failures))
+    }
+
+    /// The arms of a cell, compiled, and the known slowdown among them. None when interrupted.
+    fn prepare(
+        &mut self,
+        contest: &Contest,
+        head_spent: Option<u64>,
+    ) -> anyhow::Result<Option<(Option<Slowdown>, Ready)>> {
+        let replicate = replicate(&self.plan, &self.placement, [&contest.base, &contest.head]);
+        let ready = |arms| Ready { id: contest.id.clone(), arms, replicate: replicate.clone() };
+        let (base, head) = (self.artifacts.ready(&contest.base)?, self.artifacts.ready(&contest.head)?);
+        // A plugin into which nothing can be put is measured without this control, which has then failed.
+        let (source, already) = contest.source();
+        if self.artifacts.slowed(source, 1).is_err() {
+            return Ok(Some((None, ready(vec![base.clone(), head, base]))));
+        }
+        let calibration = match self.calibrations.get(&contest.id) {
+            Some(known) => *known,
+            None => match calibrate(source, self.artifacts, &replicate, CALIBRATING)? {
+                Some(calibration) => *self.calibrations.entry(contest.id.clone()).or_insert(calibration),
+                None => return Ok(None),
+            },
+        };
+        let turns = calibration.turns(f64::from(self.plan.margin_ppm) / 1e6 * CONTROL_MARGINS);
+        let slowed = self.artifacts.slowed(source, already + turns)?;
+        let slowed_spent = counted(std::slice::from_ref(&slowed))?.get(&slowed.id).and_then(spent);
+        let expected_ppm = (calibration.share(turns) * 1e6).round() as u32;
+        let slowdown = Slowdown { turns, expected_ppm, head_spent, slowed_spent };
+        let slowed = self.artifacts.ready(&slowed)?;
+        Ok(Some((Some(slowdown), ready(vec![base.clone(), head, base, slowed]))))
+    }
+
+    /// As many processes of each cell as are planned, cells in turn and in random order. A cell that fails is left out
+    /// from then on.
+    fn batch(&mut self, batch: Batch, cells: &mut Vec<Ready>, journal: &mut Journal<GateRecord>) -> anyhow::Result<()> {
+        let word = if batch == Batch::First { "process" } else { "confirm" };
+        let mut random = fastrand::Rng::with_seed(self.plan.seed ^ (batch as u64 + 1));
+        for number in 0..self.plan.processes {
+            random.shuffle(cells);
+            let mut failed = Vec::new();
+            for Ready { id, arms, replicate } in cells.iter() {
+                if interrupt::requested() {
+                    return Ok(());
+                }
+                self.progress.stage(format!("{word} {}/{}", number + 1, self.plan.processes));
+                self.progress.arm(id, None);
+                let pairs = &PAIRS[..arms.len() - 1];
+                match replicate.with_seed(random.u64(..)).measure(arms, pairs)? {
+                    None => return Ok(()),
+                    Some(Ok(Measured { requests_per_batch, took_ms, pairs })) => {
+                        let mut pairs = pairs.into_iter();
+                        let mut next = || pairs.next().unwrap_or_default();
+                        let (change, same, slowed) = (next(), next(), next());
+                        let process = GateProcess { number, requests_per_batch, took_ms, change, same, slowed };
+                        journal.append(GateEntry::Process { cell: id.clone(), batch, process })?;
+                    }
+                    Some(Err(failure)) => {
+                        self.progress.note(&format!("failed: {id}: {}", failure.message));
+                        failed.push(id.clone());
+                        journal.append(GateEntry::Failure { cell: id.clone(), failure })?;
+                    }
+                }
+            }
+            cells.retain(|cell| !failed.contains(&cell.id));
+        }
+        Ok(())
+    }
+
+    fn begin(&self, (base, head): (String, String), mut cells: Vec<GateCell>, contests: &Contests) -> GateRecord {
+        let mut versions = BTreeMap::from([("tollgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
+        for cell in &cells {
+            if let Some(host) = tollgate_hosts::host(&cell.id.host) {
+                versions.insert(host.name().to_owned(), host.version());
+            }
+        }
+        // What cannot be loaded is a cell all the same, or it would be missing without a word.
+        for (id, _) in &contests.unloadable {
+            let none = Artifact { sha256: String::new(), size_bytes: 0, toolchain: None, sdk: None };
+            if cells.iter().all(|cell| &cell.id != id) {
+                cells.push(empty(id.clone(), none.clone(), none));
+            }
+        }
+        GateRecord {
+            schema: GATE_RECORD_SCHEMA.to_owned(),
+            tollgate_version: env!("CARGO_PKG_VERSION").to_owned(),
+            command_line: plan::command_line(self.plan.seed),
+            started_unix_ms: plan::unix_ms(),
+            finished_unix_ms: None,
+            interrupted: false,
+            environment: machine::environment(versions),
+            placement: self.placement.clone(),
+            base,
+            head,
+            plan: self.plan.clone(),
+            cells,
+            digest: String::new(),
+        }
+    }
+}
+
+impl Contest {
+    /// Base under the cell's name.
+    fn base(&self) -> Arm {
+        Arm { id: self.id.clone(), ..self.base.clone() }
+    }
+
+    fn head(&self) -> Arm {
+        Arm { id: self.id.clone(), ..self.head.clone() }
+    }
+}
+
+/// How a process of these arms measures.
+fn replicate<'a>(plan: &GatePlan, placement: &Placement, arms: impl IntoIterator<Item = &'a Arm>) -> Replicate {
+    let core = match placement {
+        Placement::SameCore { core } => Some(*core),
+        Placement::TwoCores { .. } | Placement::Unpinned => None,
+    };
+    let GatePlan { seed, layouts, blocks_per_layout, rounds_per_block, batch_ns, .. } = *plan;
+    Replicate { seed, layouts, blocks_per_layout, rounds_per_block, batch_ns, core, silence: arm_limit(arms) }
+}
+
+/// What a request of each arm counts; arms that fail are left out.
+fn counted(arms: &[Arm]) -> anyhow::Result<BTreeMap<CellId, Counters>> {
+    let mut counted = BTreeMap::new();
+    verify(arms, &mut |cell, verdict| {
+        if let Verdict::Verified { counters, .. } = verdict {
+            counted.insert(cell.clone(), counters);
+        }
+        Ok(())
+    })?;
+    Ok(counted)
+}
+
+/// Fuel of a request, or its Lua instructions.
+fn spent(counters: &Counters) -> Option<u64> {
+    counters.fuel.or(counters.lua_instructions)
+}
+
+fn cell(contest: &Contest) -> GateCell {
+    let artifact = |arm: &Arm| {
+        let plugin = arm.plugin.as_ref();
+        Artifact {
+            sha256: plugin.map(|plugin| plugin.sha256.clone()).unwrap_or_default(),
+            size_bytes: plugin.map_or(0, |plugin| plugin.bytes.len() as u64),
+            toolchain: plugin.and_then(|plugin| plugin.toolchain.clone()),
+            sdk: plugin.and_then(|plugin| plugin.sdk.clone()),
+        }
+    };
+    empty(contest.id.clone(), artifact(&contest.base), artifact(&contest.head))
+}
+
+fn empty(id: CellId, base: Artifact, head: Artifact) -> GateCell {
+    GateCell { id, base, head, slowdown: None, processes: Vec::new(), confirmation: Vec::new(), error: None }
+}

@@ -1,0 +1,127 @@
+//! Runs of the gate whose right answer is known: head is base with a loop whose cost was calibrated.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context as _;
+use tollgate_record::{CellId, GatePlan, Placement, ProvedCell};
+use tollgate_reports::gate::{Change, Outcome, Row, in_process};
+
+use super::calibration::BASE_TURNS;
+use super::{Artifacts, Calibration, Contest, Contests, Gating, arms, calibrate, counted, spent};
+use crate::args::Selectors;
+use crate::interrupt;
+use crate::progress::Progress;
+use crate::select::Arm;
+use crate::status::usage;
+use crate::verbs::run::remove;
+
+/// Processes that calibrate the loop: all runs are held to what they say.
+const CALIBRATING: u32 = 25;
+
+/// What is the same for all runs.
+pub(crate) struct Prover {
+    arms: Vec<Arm>,
+    artifacts: Artifacts,
+    plan: GatePlan,
+    placement: Placement,
+    truth: BTreeMap<CellId, Calibration>,
+    /// Of the known slowdown within each run.
+    controls: BTreeMap<CellId, Calibration>,
+}
+
+impl Prover {
+    /// Calibrates the loop in each cell. None when interrupted.
+    pub(crate) fn new(
+        selectors: &Selectors,
+        plugin: &str,
+        plan: GatePlan,
+        placement: Placement,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Option<Self>> {
+        let (arms, unloadable) = arms(selectors, plugin)?;
+        if let Some((_, failure)) = unloadable.first() {
+            return Err(usage(format!("{plugin} cannot be loaded: {}", failure.message)));
+        }
+        let mut artifacts = Artifacts::new()?;
+        let mut truth = BTreeMap::new();
+        for arm in &arms {
+            progress.stage(format!("calibrate {}", arm.id));
+            let replicate = super::replicate(&plan, &placement, [arm]);
+            let Some(calibration) = calibrate(arm, &mut artifacts, &replicate, CALIBRATING)? else { return Ok(None) };
+            truth.insert(arm.id.clone(), calibration);
+        }
+        Ok(Some(Self { arms, artifacts, plan, placement, truth, controls: BTreeMap::new() }))
+    }
+
+    /// One full run of the gate, from verification to confirmation, with head asked to be so much slower. None when
+    /// interrupted.
+    pub(crate) fn run(
+        &mut self,
+        asked_ppm: u32,
+        seed: u64,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Option<Vec<ProvedCell>>> {
+        let (mut contests, mut known) = (Vec::new(), Vec::new());
+        for arm in &self.arms {
+            let calibration = self.truth.get(&arm.id).context("every arm is calibrated")?;
+            let turns = if asked_ppm == 0 { 0 } else { calibration.turns(f64::from(asked_ppm) / 1e6) };
+            // Both sides have the loop, so that they differ in its turns only.
+            let (base, head) =
+                (self.artifacts.slowed(arm, BASE_TURNS)?, self.artifacts.slowed(arm, BASE_TURNS + turns)?);
+            contests.push(Contest { id: arm.id.clone(), base, head, made_of: Some((arm.clone(), BASE_TURNS + turns)) });
+            known.push((turns, calibration.share(turns)));
+        }
+        let journal = self.artifacts.path().join("journal.jsonl");
+        // That of the run before.
+        remove(&journal)?;
+        let spent_more = self.spent_more(&contests)?;
+        let gating = Gating {
+            plan: GatePlan { seed, ..self.plan.clone() },
+            placement: self.placement.clone(),
+            artifacts: &mut self.artifacts,
+            progress,
+            calibrations: &mut self.controls,
+        };
+        let contests = Contests { contests, unloadable: Vec::new() };
+        let record = gating.run(("base".to_owned(), "head".to_owned()), &contests, Path::new(&journal))?;
+        if record.interrupted || interrupt::requested() {
+            return Ok(None);
+        }
+        let outcome = in_process(&record);
+        let cell = |((row, (turns, truth)), spent_more)| proved(&outcome, row, turns, truth, spent_more);
+        Ok(Some(outcome.rows.iter().zip(known).zip(spent_more).map(cell).collect()))
+    }
+
+    /// What head counts more than base, by cell: an independent check of what was put in.
+    fn spent_more(&self, contests: &[Contest]) -> anyhow::Result<Vec<Option<u64>>> {
+        let side = |side: fn(&Contest) -> &Arm| counted(&contests.iter().map(side).cloned().collect::<Vec<_>>());
+        let (base, head) = (side(|contest| &contest.base)?, side(|contest| &contest.head)?);
+        let more = |contest: &Contest| {
+            let of = |counted: &BTreeMap<CellId, _>| counted.get(&contest.id).and_then(spent);
+            of(&head)?.checked_sub(of(&base)?)
+        };
+        Ok(contests.iter().map(more).collect())
+    }
+}
+
+fn proved(outcome: &Outcome, row: &Row, turns: u32, truth: f64, spent_more: Option<u64>) -> ProvedCell {
+    let ppb = |share: f64| (share * 1e9).round() as i64;
+    let (estimate, low, high) = match row.changes.first() {
+        Some(Change::Estimated { estimate, low, high, .. }) => (Some(*estimate), *low, *high),
+        Some(Change::Exact { .. }) | None => (None, None, None),
+    };
+    ProvedCell {
+        host: row.cell.host.clone(),
+        workload: row.cell.workload.clone(),
+        turns,
+        truth_ppb: ppb(truth),
+        spent_more,
+        verdict: row.verdict.name().to_owned(),
+        control_failed: outcome.controls.iter().any(|control| !control.passed),
+        estimate_ppb: estimate.map(ppb),
+        low_ppb: low.map(ppb),
+        high_ppb: high.map(ppb),
+        smallest_ppb: row.smallest_effect.map(|effect| ppb(effect.size)),
+    }
+}

@@ -1,0 +1,91 @@
+//! `tollgate gate in-process`: measure base against head, or judge what was measured before.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tollgate_record::{GatePlan, GateRecord};
+use tollgate_reports::gate::{in_process, least_processes};
+
+use super::finish;
+use crate::args::gate::in_process::{InProcessArgs, Sampling};
+use crate::gating::{Artifacts, Contests, Gating, contests};
+use crate::interrupt;
+use crate::progress::Progress;
+use crate::status::{Status, usage};
+use crate::verbs::run::{clock_seed, remove};
+
+/// About how long a process takes, for the progress bar.
+const PROCESS: Duration = Duration::from_millis(150);
+
+/// Runs the gate.
+pub(crate) fn run(options: &InProcessArgs) -> anyhow::Result<Status> {
+    if let Some(path) = &options.record {
+        return finish(&in_process(&GateRecord::read(path)?), &options.outcome);
+    }
+    let (Some(base), Some(head)) = (&options.base, &options.head) else {
+        return Err(usage("give --base and --head, or a --record"));
+    };
+    interrupt::install()?;
+    let contests = contests(&options.sampling.selectors(), base, head)?;
+    let plan = plan(&options.sampling, options.sampling.seed.unwrap_or_else(clock_seed));
+    check(&plan, &contests)?;
+    if let Some(folder) = &options.outcome.out {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}; name another with --out", folder.display()))?;
+    }
+    let mut artifacts = Artifacts::new()?;
+    let folder = options.outcome.out.clone().unwrap_or_else(|| artifacts.path().to_owned());
+    let journal = folder.join("gate-journal.jsonl");
+    let processes = plan.processes * contests.contests.len() as u32;
+    let mut progress = Progress::new(PROCESS * processes, options.sampling.quiet);
+    let gating = Gating {
+        plan,
+        placement: tollgate_gateways::decide_placement(),
+        artifacts: &mut artifacts,
+        progress: &mut progress,
+        calibrations: &mut BTreeMap::new(),
+    };
+    let record = gating.run((name(base), name(head)), &contests, &journal)?;
+    progress.finish();
+    let written = record.write(&folder.join("gate-record.json")).map_err(anyhow::Error::from);
+    // What was measured is shown whatever becomes of the files; the journal stays until the record is safe.
+    let status = finish(&in_process(&record), &options.outcome)?;
+    written.and_then(|()| remove(&journal))?;
+    Ok(if record.interrupted { Status::Interrupted } else { status })
+}
+
+/// A file without its folder: where it lies is of no interest to who reads the outcome elsewhere.
+fn name(plugin: &str) -> String {
+    Path::new(plugin).file_name().map_or_else(|| plugin.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// How the gate measures and judges.
+pub(crate) fn plan(sampling: &Sampling, seed: u64) -> GatePlan {
+    GatePlan {
+        seed,
+        processes: sampling.processes,
+        layouts: sampling.layouts,
+        blocks_per_layout: 1,
+        rounds_per_block: 5,
+        batch_ns: 20_000,
+        margin_ppm: sampling.margin,
+        alpha_ppm: 1_000,
+        confirm_alpha_ppm: 10_000,
+        equivalence_alpha_ppm: 50_000,
+    }
+}
+
+/// Refuses a plan that could never say anything.
+pub(crate) fn check(plan: &GatePlan, contests: &Contests) -> anyhow::Result<()> {
+    let cells = contests.contests.len() + contests.unloadable.len();
+    let least = least_processes(plan, cells);
+    if plan.processes < least {
+        let advice =
+            format!("with {} processes no slowdown could be found; give --processes {least} or more", plan.processes);
+        return Err(usage(advice));
+    }
+    Ok(())
+}
