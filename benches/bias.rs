@@ -1,10 +1,10 @@
 //! Whether the estimate of added latency is right: plugins that spin for a known time, live, by both instruments.
 //!
-//! The truth does not come from a calibration: a plugin reads a clock until so much time is over, and the truth is how
-//! much longer it spins than another arm does. That one spins too, for 10 us, so that what it costs to be called, to read
-//! the clock and to overshoot by a part of a reading is in both. The estimate must find the truth to 5 % + 0.1 us.
-//! `-- --quick` for a first look. (A clock that is read by a call out of Wasm is too coarse on Envoy: there the plugin is
-//! a script, whose compiler reads it directly.)
+//! On the embedded gateway the truth does not come from a calibration: a plugin reads a clock until so much time is over,
+//! and the truth is how much longer it spins than another arm does. That one spins too, for 10 us, so that what it costs to
+//! be called, to read the clock and to overshoot by a part of a reading is in both. On Envoy reading a clock is too coarse,
+//! out of Wasm as out of Lua (0.6 us): there the plugin is the script of [`tollgate_fixtures::spin`], which turns a loop that
+//! it has timed while it was loaded. The estimate must find the truth to 5 % + 0.1 us. `-- --quick` for a first look.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;

@@ -75,6 +75,12 @@ fn record(cells: Vec<GateCell>) -> GateRecord {
     }
 }
 
+/// A gate that confirmed a change.
+pub(crate) fn confirmed() -> GateRecord {
+    let changes = with(PROCESSES as usize, 0.05);
+    record(vec![cell("boundary", &changes, &changes)])
+}
+
 /// So many processes with that change, all others without any.
 fn with(count: usize, change: f64) -> Vec<f64> {
     (0..PROCESSES as usize).map(|number| if number < count { change } else { 0.0 }).collect()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Map, Value};
-use tollgate_record::{BASELINE_SCHEMA, Baseline, BaselineCell, Counters, LiveGate, Record, SCHEMA};
+use tollgate_record::{GATE_RECORD_SCHEMA, PROVE_SCHEMA, ProveRecord, ProveRun, ProvedCell, BASELINE_SCHEMA, Baseline, BaselineCell, Counters, LiveGate, Record, SCHEMA};
 use tollgate_reports::gate::{GATE_SCHEMA, Margin, compare_records};
 use tollgate_reports::{SUMMARY_SCHEMA, json, summarize};
 
@@ -219,4 +219,44 @@ fn summaries_outcomes_and_baselines_are_as_their_schemas_say() {
     assert_eq!(baselines["properties"]["schema"]["const"], BASELINE_SCHEMA);
     let cell = BaselineCell::new(("p", "h", "w"), "1", Some(3), &[Counters::default()]);
     holds(&baselines, &serde_json::from_str(&Baseline::new(cell).to_text()).unwrap());
+}
+
+#[test]
+fn what_a_gate_measured_and_was_proved_by_is_as_their_schemas_say() {
+    let records = schema("harness/record/schema/gate-record-1.schema.json");
+    assert_eq!(records["properties"]["schema"]["const"], GATE_RECORD_SCHEMA);
+    let gate = crate::in_process::confirmed();
+    holds(&records, &serde_json::to_value(&gate).unwrap());
+
+    let proofs = schema("harness/record/schema/prove-1.schema.json");
+    assert_eq!(proofs["properties"]["schema"]["const"], PROVE_SCHEMA);
+    let cell = ProvedCell {
+        host: "wasmtime".to_owned(),
+        workload: "headers".to_owned(),
+        turns: 200,
+        truth_ppb: 10_000_000,
+        spent_more: Some(1_000),
+        verdict: "regression".to_owned(),
+        control_failed: false,
+        estimate_ppb: Some(10_100_000),
+        low_ppb: Some(9_000_000),
+        high_ppb: Some(11_000_000),
+        smallest_ppb: None,
+    };
+    let proof = ProveRecord {
+        schema: PROVE_SCHEMA.to_owned(),
+        tollgate_version: "0".to_owned(),
+        command_line: vec!["tollgate".to_owned()],
+        started_unix_ms: 1,
+        finished_unix_ms: 2,
+        interrupted: false,
+        environment: gate.environment,
+        placement: gate.placement,
+        what: "power".to_owned(),
+        plugin: "rust-sdk".to_owned(),
+        hogs: 2,
+        plan: gate.plan,
+        runs: vec![ProveRun { asked_ppm: 10_000, took_ms: 15_000, cells: vec![cell] }],
+    };
+    holds(&proofs, &serde_json::to_value(&proof).unwrap());
 }
