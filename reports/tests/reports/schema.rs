@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Map, Value};
-use tollgate_record::{GATE_RECORD_SCHEMA, PROVE_SCHEMA, ProveRecord, ProveRun, ProvedCell, BASELINE_SCHEMA, Baseline, BaselineCell, Counters, LiveGate, Record, SCHEMA};
+use tollgate_record::{
+    BASELINE_SCHEMA, Baseline, BaselineCell, Counters, GATE_RECORD_SCHEMA, LiveGate, PROVE_SCHEMA, ProveRecord,
+    ProveRun, ProvedCell, Record, SCHEMA,
+};
 use tollgate_reports::gate::{GATE_SCHEMA, Margin, compare_records};
 use tollgate_reports::{SUMMARY_SCHEMA, json, summarize};
 
