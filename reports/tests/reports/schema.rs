@@ -262,4 +262,12 @@ fn what_a_gate_measured_and_was_proved_by_is_as_their_schemas_say() {
         runs: vec![ProveRun { asked_ppm: 10_000, took_ms: 15_000, cells: vec![cell] }],
     };
     holds(&proofs, &serde_json::to_value(&proof).unwrap());
+
+    // Those that the README cites.
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/proofs");
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        holds(&proofs, &serde_json::to_value(ProveRecord::read(&file).unwrap()).unwrap());
+    }
 }
