@@ -157,7 +157,7 @@ fn controls(cell: &GateCell, rule: &Rule) -> [ControlCheck; 2] {
             let counted =
                 spent.map(|(head, slowed)| format!(", {} more instructions counted", slowed.saturating_sub(head)));
             format!(
-                "{} turns of a loop, by calibration {}{}: {}",
+                "{} turns of a loop, by calibration {} %{}: {}",
                 slowdown.turns,
                 signed_percent(share(slowdown.expected_ppm)),
                 counted.unwrap_or_default(),

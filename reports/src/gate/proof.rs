@@ -156,7 +156,7 @@ pub fn proof_text(record: &ProveRecord) -> String {
         let side = if proved.asked == 0.0 {
             "two sides alike".to_owned()
         } else {
-            format!("head {} slower", signed_percent(proved.asked))
+            format!("head {} % slower", signed_percent(proved.asked))
         };
         let _ = writeln!(out, "\n{side}, {:.1} s a run:", proved.took_ms / 1e3);
         for (name, count) in [
@@ -181,7 +181,7 @@ pub fn proof_text(record: &ProveRecord) -> String {
         }
         if let Some(smallest) = proved.smallest {
             let _ =
-                writeln!(out, "  smallest slowdown that a run could have found: {} (median)", signed_percent(smallest));
+                writeln!(out, "  smallest slowdown that a run could have found: {} % (median)", signed_percent(smallest));
         }
     }
     if record.interrupted {
