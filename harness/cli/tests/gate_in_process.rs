@@ -129,7 +129,7 @@ fn what_cannot_be_compared_is_a_usage_error() {
         (&["--base", wasm, "--head", missing.to_str().unwrap()], "missing.wasm"),
         (&["--base", wasm, "--head", wasm, "--processes", "9"], "--processes 10"),
         (&["--base", wasm, "--head", wasm, "--margin", "0.5"], "percentage"),
-        (&["--base", wasm, "--head", wasm, "--host", "luajit"], "none of the hosts"),
+        (&["--base", wasm, "--head", wasm, "--host", "luajit"], "no host of these"),
         (&["--base", "no-such-plugin", "--head", wasm], "no-such-plugin"),
         (&["--record", missing.to_str().unwrap()], "missing.wasm"),
         (&["--record", wasm], "boundary-0.wasm"),
