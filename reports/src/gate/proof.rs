@@ -180,8 +180,11 @@ pub fn proof_text(record: &ProveRecord) -> String {
             let _ = writeln!(out, "  instructions counted for each turn of the loop: {least:.3} to {most:.3}");
         }
         if let Some(smallest) = proved.smallest {
-            let _ =
-                writeln!(out, "  smallest slowdown that a run could have found: {} % (median)", signed_percent(smallest));
+            let _ = writeln!(
+                out,
+                "  smallest slowdown that a run could have found: {} % (median)",
+                signed_percent(smallest)
+            );
         }
     }
     if record.interrupted {
