@@ -66,6 +66,18 @@ pub enum Change {
 }
 
 impl Change {
+    /// An estimate with its interval `(low, high, confidence)`, where there is one.
+    pub(super) fn estimated(what: &str, unit: Unit, estimate: f64, interval: Option<(f64, f64, f64)>) -> Self {
+        Self::Estimated {
+            what: what.to_owned(),
+            unit,
+            estimate,
+            low: interval.map(|(low, _, _)| low),
+            high: interval.map(|(_, high, _)| high),
+            confidence: interval.map(|(_, _, confidence)| confidence),
+        }
+    }
+
     /// Whether all of its figures are numbers, and the interval is one.
     pub(super) fn is_sound(&self) -> bool {
         match self {

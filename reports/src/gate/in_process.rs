@@ -176,14 +176,8 @@ fn controls(cell: &GateCell, rule: &Rule) -> [ControlCheck; 2] {
 
 fn change(replicates: &Replicates) -> Option<Change> {
     let interval = replicates.interval(CONFIDENCE);
-    Some(Change::Estimated {
-        what: "latency".to_owned(),
-        unit: Unit::Share,
-        estimate: replicates.median()?.exp_m1(),
-        low: interval.map(|(low, _, _)| low.exp_m1()),
-        high: interval.map(|(_, high, _)| high.exp_m1()),
-        confidence: interval.map(|(_, _, confidence)| confidence),
-    })
+    let interval = interval.map(|(low, high, confidence)| (low.exp_m1(), high.exp_m1(), confidence));
+    Some(Change::estimated("latency", Unit::Share, replicates.median()?.exp_m1(), interval))
 }
 
 fn notes(record: &GateRecord) -> Vec<String> {

@@ -5,6 +5,7 @@
 
 use tollgate_record::{CellId, FailureClass, LiveGate, Placement, Record, Series, Side};
 
+use super::replicates::variance;
 use super::sign_rule::SignRule;
 use super::{Change, ControlCheck, GateKind, Outcome, Row, SmallestEffect, Unit, Verdict};
 use crate::estimate::{median, median_interval};
@@ -27,7 +28,7 @@ const POWER: f64 = 0.99;
 pub fn live(record: &Record) -> Option<Outcome> {
     let plan = record.plan.live_gate.as_ref()?;
     let sides = (plan.base.clone(), plan.head.clone());
-    let judge = Judge { record, plan, rule: SignRule::new(plan.starts, ALPHA.sqrt()) };
+    let judge = Judge::new(record, plan);
     let notes = judge.notes();
     let Some(head) = judge.plan.arms(Side::Head).iter().find_map(|arm| judge.cell(arm)) else {
         return Some(Outcome::new(GateKind::Live, sides, Vec::new(), Vec::new(), notes));
@@ -41,9 +42,8 @@ pub fn live(record: &Record) -> Option<Outcome> {
 /// Whether a change was seen in the first batch of starts, so that a second one is to confirm it.
 pub fn live_is_to_be_confirmed(record: &Record) -> bool {
     let Some(plan) = &record.plan.live_gate else { return false };
-    let judge = Judge { record, plan, rule: SignRule::new(plan.starts, ALPHA.sqrt()) };
-    let (margin, changes) = (judge.margin_ns(), judge.changes(Instrument::Probe));
-    judge.seen(judge.batch(&changes, 0), margin).is_some()
+    let judge = Judge::new(record, plan);
+    judge.seen(judge.batch(&judge.changes, 0), judge.margin_ns).is_some()
 }
 
 #[derive(Clone, Copy)]
@@ -60,9 +60,27 @@ struct Judge<'a> {
     plan: &'a LiveGate,
     /// None when there are too few starts for any.
     rule: Option<SignRule>,
+    /// What is no change, in nanoseconds per request.
+    margin_ns: f64,
+    /// Head minus base in each start, by the probe.
+    changes: Vec<Start>,
+    /// The same by the gateway's own clock; empty where it has none.
+    own_changes: Vec<Start>,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    fn new(record: &'a Record, plan: &'a LiveGate) -> Self {
+        let rule = SignRule::new(plan.starts, ALPHA.sqrt());
+        let (changes, own_changes) = (Vec::new(), Vec::new());
+        let mut judge = Self { record, plan, rule, margin_ns: plan.margin_ns as f64, changes, own_changes };
+        let (base, head) = (plan.arms(Side::Base), plan.arms(Side::Head));
+        let added = median(&figures(&judge.between(Instrument::Probe, &base, &[])));
+        judge.margin_ns = judge.margin_ns.max(plan.margin_share * added.unwrap_or_default());
+        judge.changes = judge.between(Instrument::Probe, &head, &base);
+        judge.own_changes = judge.between(Instrument::Gateway, &head, &base);
+        judge
+    }
+
     fn row(&self, cell: CellId) -> Row {
         if let Some(row) = self.failed(&cell) {
             return row;
@@ -72,20 +90,17 @@ impl Judge<'_> {
             let words = format!("{} starts can show nothing; give at least {least} with --starts", self.plan.starts);
             return Row::incomparable(cell, words);
         };
-        let changes = self.changes(Instrument::Probe);
-        let (first, second) = (self.batch(&changes, 0), self.batch(&changes, 1));
+        let (first, second) = (self.batch(&self.changes, 0), self.batch(&self.changes, 1));
         if first.len() < self.plan.starts as usize {
             let words = format!("{} of {} starts were measured; run it again", first.len(), self.plan.starts);
             return Row::incomparable(cell, words);
         }
-        let margin = self.margin_ns();
-        let values: Vec<f64> = changes.iter().map(|&(_, ns)| ns).collect();
-        let deviation = deviation(&values);
-        let smallest = margin + rule.smallest_shift(deviation, 2, POWER);
-        let (verdict, reason) = self.decide(first, second, margin, smallest);
+        let values = figures(&self.changes);
+        let smallest = self.margin_ns + rule.smallest_shift(variance(&values).sqrt(), 2, POWER);
+        let (verdict, reason) = self.decide(first, second, smallest);
         let mut row = Row::judged(cell, verdict, reason);
         row.changes.extend(estimated("added latency", &values));
-        let own: Vec<f64> = self.changes(Instrument::Gateway).iter().map(|&(_, ns)| ns).collect();
+        let own = figures(&self.own_changes);
         row.changes.extend(estimated("by the gateway's own clock", &own));
         row.smallest_effect = Some(SmallestEffect { size: smallest, unit: Unit::Nanoseconds, power: POWER });
         if let (Some(probe), Some(own)) = (median(&values), median(&own))
@@ -106,15 +121,15 @@ impl Judge<'_> {
     /// A failure of a side is the row; a failed control is none of the plugin's.
     fn failed(&self, cell: &CellId) -> Option<Row> {
         let arms = [Side::Head, Side::Base].into_iter().flat_map(|side| self.plan.arms(side));
-        let failures =
-            arms.filter_map(|arm| Some((self.cell(&arm)?.error.clone()?, arm))).map(|(failure, arm)| (arm, failure));
-        let (side, mut failure) = failures.max_by_key(|(_, failure)| failure.class == FailureClass::Plugin)?;
+        let failures = arms.filter_map(|arm| Some((self.cell(&arm)?.error.clone()?, arm)));
+        let (mut failure, side) = failures.max_by_key(|(failure, _)| failure.class == FailureClass::Plugin)?;
         failure.message = format!("{side}: {}", failure.message);
         Some(Row::failed(cell.clone(), failure))
     }
 
-    fn decide(&self, first: &[Start], second: &[Start], margin: f64, smallest: f64) -> (Verdict, String) {
-        let (starts, limit) = (self.plan.starts, microseconds(margin));
+    fn decide(&self, first: &[Start], second: &[Start], smallest: f64) -> (Verdict, String) {
+        let (starts, margin) = (self.plan.starts, self.margin_ns);
+        let limit = microseconds(margin);
         match (self.seen(first, margin), self.seen(second, margin)) {
             (Some(seen), Some(again)) if seen == again => {
                 let word = if seen == Verdict::Regression { "slower" } else { "faster" };
@@ -154,7 +169,7 @@ impl Judge<'_> {
     /// What a batch of starts shows, if it shows a change.
     fn seen(&self, batch: &[Start], margin: f64) -> Option<Verdict> {
         let rule = self.rule?;
-        let slower: Vec<f64> = batch.iter().map(|&(_, ns)| ns).collect();
+        let slower = figures(batch);
         let faster: Vec<f64> = slower.iter().map(|ns| -ns).collect();
         match (rule.above(&slower, margin), rule.above(&faster, margin)) {
             (true, _) => Some(Verdict::Regression),
@@ -165,7 +180,7 @@ impl Judge<'_> {
 
     /// Two arms alike must not differ, and the arm that spins longer must be found.
     fn controls(&self) -> Vec<ControlCheck> {
-        let margin = self.margin_ns();
+        let margin = self.margin_ns;
         let alike = [(Side::Base, "base"), (Side::Head, "head")].map(|(side, name)| {
             let arms = self.plan.arms(side);
             let (one, other) = arms.split_at(arms.len() / 2);
@@ -187,20 +202,8 @@ impl Judge<'_> {
         alike.into_iter().chain([slow]).collect()
     }
 
-    /// What is no change, in nanoseconds per request.
-    fn margin_ns(&self) -> f64 {
-        let base: Vec<f64> =
-            self.between(Instrument::Probe, &self.plan.arms(Side::Base), &[]).iter().map(|&(_, ns)| ns).collect();
-        let share = self.plan.margin_share * median(&base).unwrap_or_default();
-        f64::max(self.plan.margin_ns as f64, share)
-    }
-
-    fn changes(&self, instrument: Instrument) -> Vec<Start> {
-        self.between(instrument, &self.plan.arms(Side::Head), &self.plan.arms(Side::Base))
-    }
-
     /// The starts of a batch among those of a figure; fewer where starts are missing.
-    fn batch<'a>(&self, starts: &'a [Start], batch: u32) -> &'a [Start] {
+    fn batch<'b>(&self, starts: &'b [Start], batch: u32) -> &'b [Start] {
         let first = starts.partition_point(|&(start, _)| start < self.plan.starts * batch);
         let end = starts.partition_point(|&(start, _)| start < self.plan.starts * (batch + 1));
         &starts[first..end]
@@ -247,11 +250,11 @@ impl Judge<'_> {
              fresh starts and again in a second one; {} arms of each side in one gateway",
             microseconds(self.plan.margin_ns as f64),
             crate::number::significant(self.plan.margin_share * 100.0),
-            microseconds(self.margin_ns()),
+            microseconds(self.margin_ns),
             self.plan.starts,
             self.plan.copies,
         )];
-        if self.changes(Instrument::Gateway).is_empty() && !self.changes(Instrument::Probe).is_empty() {
+        if self.own_changes.is_empty() && !self.changes.is_empty() {
             notes.push("this gateway does not time requests itself: there was one instrument only".to_owned());
         }
         let unpinned = |placement: &Placement| *placement == Placement::Unpinned;
@@ -266,30 +269,15 @@ impl Judge<'_> {
 }
 
 fn check(name: String, passed: bool, reason: String, starts: &[Start]) -> ControlCheck {
-    let values: Vec<f64> = starts.iter().map(|&(_, ns)| ns).collect();
-    ControlCheck { name, passed, reason, change: estimated("added latency", &values) }
+    ControlCheck { name, passed, reason, change: estimated("added latency", &figures(starts)) }
+}
+
+fn figures(starts: &[Start]) -> Vec<f64> {
+    starts.iter().map(|&(_, ns)| ns).collect()
 }
 
 fn estimated(what: &str, values: &[f64]) -> Option<Change> {
-    let interval = median_interval(values);
-    Some(Change::Estimated {
-        what: what.to_owned(),
-        unit: Unit::Nanoseconds,
-        estimate: median(values)?,
-        low: interval.map(|(low, _, _)| low),
-        high: interval.map(|(_, high, _)| high),
-        confidence: interval.map(|(_, _, confidence)| confidence),
-    })
-}
-
-/// Standard deviation of a sample; 0 of fewer than two values.
-fn deviation(values: &[f64]) -> f64 {
-    if values.len() < 2 {
-        return 0.0;
-    }
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (squares / (values.len() - 1) as f64).sqrt()
+    Some(Change::estimated(what, Unit::Nanoseconds, median(values)?, median_interval(values)))
 }
 
 fn microseconds(ns: f64) -> String {

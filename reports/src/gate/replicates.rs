@@ -146,7 +146,7 @@ impl LogMargin {
 }
 
 /// Variance of the values around their mean, without bias; 0 for fewer than two.
-fn variance(values: &[f64]) -> f64 {
+pub(super) fn variance(values: &[f64]) -> f64 {
     if values.len() < 2 {
         return 0.0;
     }
