@@ -14,7 +14,7 @@ use std::time::Duration;
 use tollgate_benches::headers;
 use tollgate_fixtures::{HeaderPath, Plugin};
 use tollgate_gateways::{Arm, Gateway, Options, decide_placement, measure};
-use tollgate_record::{CellId, Mode, Phase, Placement, PluginKind, Series};
+use tollgate_record::{CellId, Mode, Phase, PluginKind, Series};
 
 /// What the arm spins that others are compared with, nanoseconds.
 const BASE_NS: u64 = 10_000;
@@ -28,10 +28,7 @@ const ALLOWED: (f64, f64) = (0.05, 100.0);
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
     let (starts, duration) = if quick { (1, Duration::from_millis(800)) } else { (STARTS, Duration::from_secs(4)) };
-    let core = match decide_placement() {
-        Placement::SameCore { core } => Some(core),
-        _ => None,
-    };
+    let core = decide_placement().shared_core();
     let mut text = format!("{:<10} {:<6} {:>8} | {:^31} | {:^31}\n", "gateway", "kind", "truth", "probe", "own clock");
     for (name, make) in [("embedded", wasm as fn(u64) -> Plugin), ("envoy", script)] {
         let gateway = tollgate_gateways::gateway(name).expect("it is in the list");

@@ -14,7 +14,7 @@ use tollgate_benches::headers;
 use tollgate_gateways::{
     Arm, GATEWAYS, Gateway, Options, Pin, Probe, Running, decide_placement, measure, request_bytes,
 };
-use tollgate_record::{CellId, Mode, Phase, Placement};
+use tollgate_record::{CellId, Mode, Phase};
 
 const STARTS: u32 = 5;
 /// Windows of a start.
@@ -58,10 +58,7 @@ fn print(gateway: &str, starts: &[Start]) {
 }
 
 fn start(gateway: &dyn Gateway, number: u32, windows: u32) -> Result<Start, String> {
-    let core = match decide_placement() {
-        Placement::SameCore { core } => Some(core),
-        _ => None,
-    };
+    let core = decide_placement().shared_core();
     let arms = ["A", "A'"].map(|name| control(gateway, name));
     let options = Options { gateway_core: core, ..Options::default() };
     let mut running = gateway.start(&arms, &options).map_err(|error| error.to_string())?;

@@ -315,9 +315,6 @@ impl<'a> Measuring<'a> {
 
     /// Core of what has one end only.
     fn core(&self, place: &str) -> Option<u32> {
-        match self.placement(place) {
-            Placement::SameCore { core } => Some(core),
-            Placement::TwoCores { .. } | Placement::Unpinned => None,
-        }
+        self.placement(place).shared_core()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use tollgate_gateways::{decide_placement, place};
-use tollgate_record::{Entry, Journal, Placement, Plan, Record, SCHEMA, TimeBudget};
+use tollgate_record::{Entry, Environment, Journal, Placement, Plan, Record, SCHEMA, TimeBudget};
 
 use crate::args::{PlacementArg, Selectors};
 use crate::machine::CpuTicks;
@@ -84,11 +84,15 @@ pub(crate) fn placement(wanted: Option<PlacementArg>) -> anyhow::Result<Placemen
 
 /// Writes down that the run is over, with what only its end knows; `ticks` are those of its begin.
 pub(crate) fn end(journal: &mut Journal, ticks: Option<CpuTicks>) -> anyhow::Result<()> {
-    let mut environment = journal.record().environment.clone();
-    environment.steal_share = CpuTicks::now().zip(ticks).and_then(|(now, then)| now.steal_share_since(then));
-    let (finished_unix_ms, interrupted) = (unix_ms(), interrupt::requested());
-    journal.append(Entry::End { finished_unix_ms, interrupted, environment: Box::new(environment) })?;
+    let (finished_unix_ms, interrupted, environment) = ended(&journal.record().environment, ticks);
+    journal.append(Entry::End { finished_unix_ms, interrupted, environment })?;
     Ok(())
+}
+
+/// When a run ended, whether before it was done, and its environment with what only the end knows.
+pub(crate) fn ended(environment: &Environment, ticks: Option<CpuTicks>) -> (u64, bool, Box<Environment>) {
+    let steal_share = CpuTicks::now().zip(ticks).and_then(|(now, then)| now.steal_share_since(then));
+    (unix_ms(), interrupt::requested(), Box::new(Environment { steal_share, ..environment.clone() }))
 }
 
 /// Milliseconds since 1970.

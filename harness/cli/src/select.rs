@@ -53,18 +53,23 @@ impl Arm {
             variant: plugin.and_then(|plugin| plugin.variant),
             control,
             host_version: host_version.to_owned(),
-            artifact: plugin.filter(|plugin| self.is_loaded(plugin)).map(|plugin| Artifact {
-                sha256: plugin.sha256.clone(),
-                size_bytes: plugin.bytes.len() as u64,
-                toolchain: plugin.toolchain.clone(),
-                sdk: plugin.sdk.clone(),
-            }),
+            artifact: plugin.filter(|plugin| self.is_loaded(plugin)).map(artifact),
             series: Vec::new(),
             counters: None,
             soak: None,
             proof: None,
             error: None,
         }
+    }
+}
+
+/// What a record says of a plugin's bytes.
+pub(crate) fn artifact(plugin: &Plugin) -> Artifact {
+    Artifact {
+        sha256: plugin.sha256.clone(),
+        size_bytes: plugin.bytes.len() as u64,
+        toolchain: plugin.toolchain.clone(),
+        sdk: plugin.sdk.clone(),
     }
 }
 
@@ -191,13 +196,7 @@ fn wanted(selectors: &Selectors, workloads: &[Workload], selection: &mut Selecti
     if paths.is_empty() && selectors.config.is_some() {
         return Err(usage("--config is for plugins given by path; add --plugin ./PATH, or leave --config out"));
     }
-    let config = match &selectors.config {
-        Some(file) => Some(
-            std::fs::read(file)
-                .map_err(|error| usage(format!("cannot read the plugin configuration {}: {error}", file.display())))?,
-        ),
-        None => None,
-    };
+    let config = config(selectors.config.as_deref())?;
     let mut seen = Vec::new();
     for path in paths {
         // Named twice, it would be measured as one cell with twice the starts.
@@ -212,10 +211,7 @@ fn wanted(selectors: &Selectors, workloads: &[Workload], selection: &mut Selecti
                 if wanted.iter().any(|other| other.plugin.name == plugin.name) {
                     plugin.name = path.clone();
                 }
-                let workloads = match (&config, plugin.workload_checked) {
-                    (None, true) => workloads.to_vec(),
-                    (config, checked) => own_workloads(workloads, config.as_deref().unwrap_or_default(), checked),
-                };
+                let workloads = own_workloads(workloads, config.as_deref(), plugin.workload_checked);
                 wanted.push(Wanted { plugin, workloads });
             }
             Err(error @ (LoadError::Missing(_) | LoadError::Unreadable { .. })) => {
@@ -227,13 +223,27 @@ fn wanted(selectors: &Selectors, workloads: &[Workload], selection: &mut Selecti
     Ok(wanted)
 }
 
-/// The workloads of a plugin given by path: with its own configuration in place of the catalogue's.
-pub(crate) fn own_workloads(workloads: &[Workload], config: &[u8], checked: bool) -> Vec<Workload> {
-    let own = |workload: &Workload| Workload { config: config.to_vec(), ..workload.clone() };
-    if checked {
-        return workloads.iter().map(own).collect();
+/// The plugin configuration in a file, if one is named.
+pub(crate) fn config(file: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
+    let read = |file: &Path| {
+        std::fs::read(file)
+            .map_err(|error| usage(format!("cannot read the plugin configuration {}: {error}", file.display())))
+    };
+    file.map(read).transpose()
+}
+
+/// The workloads of a plugin given by path: with its own configuration in place of the catalogue's. Held to none, it gets
+/// its own configuration in any case, if only an empty one.
+pub(crate) fn own_workloads(workloads: &[Workload], config: Option<&[u8]>, checked: bool) -> Vec<Workload> {
+    let own = |workload: &Workload| Workload { config: config.unwrap_or_default().to_vec(), ..workload.clone() };
+    match (config, checked) {
+        (None, true) => workloads.to_vec(),
+        (Some(_), true) => workloads.iter().map(own).collect(),
+        (_, false) => {
+            let first = workloads.first();
+            first.map(|workload| Workload { name: OWN_WORKLOAD.to_owned(), ..own(workload) }).into_iter().collect()
+        }
     }
-    workloads.first().map(|workload| Workload { name: OWN_WORKLOAD.to_owned(), ..own(workload) }).into_iter().collect()
 }
 
 fn unloadable(path: &str, error: LoadError) -> (Cell, Failure) {

@@ -6,7 +6,7 @@ use tollgate_record::{CellId, LiveGate, Mode, Phase, Side};
 
 use crate::args::Selectors;
 use crate::args::gate::LiveGateArgs;
-use crate::select::{Arm, NO_WORKLOAD, Selection, Unasked, own_workloads, plugin, workloads};
+use crate::select::{Arm, NO_WORKLOAD, Selection, Unasked, config, own_workloads, plugin, workloads};
 use crate::status::usage;
 
 /// What the arms that spin take each, nanoseconds, besides what makes one of them longer: so long that what the script
@@ -50,19 +50,9 @@ pub(crate) fn select(
 
 /// What a request asks of both sides.
 fn workload(options: &LiveGateArgs, selectors: &Selectors) -> anyhow::Result<Workload> {
-    let config = match &options.config {
-        Some(file) => Some(
-            std::fs::read(file)
-                .map_err(|error| usage(format!("cannot read the plugin configuration {}: {error}", file.display())))?,
-        ),
-        None => None,
-    };
+    let config = config(options.config.as_deref())?;
     let known = workloads(selectors, Unasked::Defaults)?;
-    let is_held = options.workload.is_some();
-    let asked = match (config, is_held) {
-        (None, true) => known,
-        (config, is_held) => own_workloads(&known, config.as_deref().unwrap_or_default(), is_held),
-    };
+    let asked = own_workloads(&known, config.as_deref(), options.workload.is_some());
     asked.into_iter().next().ok_or_else(|| usage("the catalogue has no workload; this build is broken"))
 }
 

@@ -52,3 +52,13 @@ pub enum Placement {
     /// Left to the scheduler.
     Unpinned,
 }
+
+impl Placement {
+    /// The core that both ends share; none when they do not, or none was chosen.
+    pub fn shared_core(&self) -> Option<u32> {
+        match self {
+            Self::SameCore { core } => Some(*core),
+            Self::TwoCores { .. } | Self::Unpinned => None,
+        }
+    }
+}

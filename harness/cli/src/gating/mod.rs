@@ -20,7 +20,7 @@ use tollgate_reports::gate::flagged;
 
 use crate::machine::{self, CpuTicks};
 use crate::progress::Progress;
-use crate::select::Arm;
+use crate::select::{Arm, artifact};
 use crate::verification::{Verdict, arm_limit, culprit, verify};
 use crate::worker::{Job, Message, MirroredArm, MirroredJob, run_job};
 use crate::{interrupt, plan};
@@ -36,6 +36,9 @@ use contest::arms;
 
 /// The known slowdown, in margins: well beyond what must be found, as it has to be found each time.
 const CONTROL_MARGINS: f64 = 4.0;
+
+/// Of a side that has no bytes of its own.
+const NO_ARTIFACT: Artifact = Artifact { sha256: String::new(), size_bytes: 0, toolchain: None, sdk: None };
 
 /// Milliseconds after which a process makes its arms anew no more.
 const LONGEST_MS: u64 = 600;
@@ -171,10 +174,8 @@ impl Gating<'_> {
         };
         let mut again: Vec<Ready> = ready.into_iter().filter(flagged).collect();
         self.batch(Batch::Confirmation, &mut again, &mut journal)?;
-        let mut environment = journal.record().environment.clone();
-        environment.steal_share = CpuTicks::now().zip(ticks).and_then(|(now, then)| now.steal_share_since(then));
-        let (finished_unix_ms, interrupted) = (plan::unix_ms(), interrupt::requested());
-        journal.append(GateEntry::End { finished_unix_ms, interrupted, environment: Box::new(environment) })?;
+        let (finished_unix_ms, interrupted, environment) = plan::ended(&journal.record().environment, ticks);
+        journal.append(GateEntry::End { finished_unix_ms, interrupted, environment })?;
         Ok(journal.record().clone())
     }
 
@@ -278,9 +279,8 @@ impl Gating<'_> {
         }
         // What cannot be loaded is a cell all the same, or it would be missing without a word.
         for (id, _) in &contests.unloadable {
-            let none = Artifact { sha256: String::new(), size_bytes: 0, toolchain: None, sdk: None };
             if cells.iter().all(|cell| &cell.id != id) {
-                cells.push(empty(id.clone(), none.clone(), none));
+                cells.push(empty(id.clone(), NO_ARTIFACT, NO_ARTIFACT));
             }
         }
         GateRecord {
@@ -314,10 +314,7 @@ impl Contest {
 
 /// How a process of these arms measures.
 fn replicate<'a>(plan: &GatePlan, placement: &Placement, arms: impl IntoIterator<Item = &'a Arm>) -> Replicate {
-    let core = match placement {
-        Placement::SameCore { core } => Some(*core),
-        Placement::TwoCores { .. } | Placement::Unpinned => None,
-    };
+    let core = placement.shared_core();
     let GatePlan { seed, layouts, blocks_per_layout, rounds_per_block, batch_ns, .. } = *plan;
     Replicate { seed, layouts, blocks_per_layout, rounds_per_block, batch_ns, core, silence: arm_limit(arms) }
 }
@@ -340,16 +337,8 @@ fn spent(counters: &Counters) -> Option<u64> {
 }
 
 fn cell(contest: &Contest) -> GateCell {
-    let artifact = |arm: &Arm| {
-        let plugin = arm.plugin.as_ref();
-        Artifact {
-            sha256: plugin.map(|plugin| plugin.sha256.clone()).unwrap_or_default(),
-            size_bytes: plugin.map_or(0, |plugin| plugin.bytes.len() as u64),
-            toolchain: plugin.and_then(|plugin| plugin.toolchain.clone()),
-            sdk: plugin.and_then(|plugin| plugin.sdk.clone()),
-        }
-    };
-    empty(contest.id.clone(), artifact(&contest.base), artifact(&contest.head))
+    let side = |arm: &Arm| arm.plugin.as_ref().map_or(NO_ARTIFACT, artifact);
+    empty(contest.id.clone(), side(&contest.base), side(&contest.head))
 }
 
 fn empty(id: CellId, base: Artifact, head: Artifact) -> GateCell {
