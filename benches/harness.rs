@@ -1,12 +1,11 @@
 //! What the harness itself costs, by criterion: the clock, a host call that does next to nothing, a call into the guest, and keeping
 //! a round. A figure of the harness is only as good as these are small beside it.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use tollgate_benches::{criterion, headers};
-use tollgate_fixtures::{HeaderPath, Plugin};
+use tollgate_fixtures::Plugin;
 use tollgate_hosts::Exchange;
 use tollgate_record::{Collector, PluginKind, Series};
 
@@ -24,19 +23,8 @@ fn calls_plugin(calls: u32) -> Plugin {
                i32.const 0))"#,
         "(drop (call $call (local.get $context)))\n".repeat(calls as usize)
     );
-    Plugin {
-        name: format!("calls-{calls}"),
-        language: "WAT".to_owned(),
-        kind: PluginKind::ProxyWasm,
-        variant: None,
-        on: HeaderPath::Request,
-        bytes: Arc::from(wat::parse_str(&text).expect("the text above is valid")),
-        sha256: String::new(),
-        path: None,
-        workload_checked: false,
-        sdk: None,
-        toolchain: None,
-    }
+    let bytes = wat::parse_str(&text).expect("the text above is valid");
+    Plugin::new(format!("calls-{calls}"), PluginKind::ProxyWasm, bytes)
 }
 
 fn harness(criterion: &mut Criterion) {

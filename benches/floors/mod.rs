@@ -1,8 +1,6 @@
 //! Plugins that do one thing only, and the header work itself.
 
-use std::sync::Arc;
-
-use tollgate_fixtures::{HeaderPath, Plugin};
+use tollgate_fixtures::Plugin;
 use tollgate_hosts::{Action, Exchange, Host, HostError, Instance, Module};
 use tollgate_record::PluginKind;
 
@@ -58,19 +56,7 @@ pub(crate) fn constant_keys_lua() -> Plugin {
 }
 
 fn plugin(name: &str, kind: PluginKind, bytes: Vec<u8>) -> Plugin {
-    Plugin {
-        name: name.to_owned(),
-        language: "none".to_owned(),
-        kind,
-        variant: None,
-        on: HeaderPath::Request,
-        sha256: tollgate_fixtures::digest::sha256(&bytes),
-        bytes: Arc::from(bytes),
-        path: None,
-        workload_checked: false,
-        sdk: None,
-        toolchain: None,
-    }
+    Plugin { language: "none".to_owned(), ..Plugin::new(name, kind, bytes) }
 }
 
 /// The header work itself, called directly: what every host does for its plugins besides being a host.

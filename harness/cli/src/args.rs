@@ -1,6 +1,7 @@
 //! The command line. Names and meanings are those of the README.
 
 pub(crate) mod gate;
+mod gateway;
 pub(crate) mod prove;
 mod scenario;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_gateways::Wish;
 use tollgate_record::{Arrivals, TimeBudget};
 
+pub(crate) use gateway::GatewayArgs;
 pub(crate) use scenario::{ReloadArgs, ScaleArgs, ScenarioArgs, ScenarioLoadArgs, ScenarioName, ScenarioOptions};
 
 /// What a gateway plugin costs each request: measured in process and on a live gateway, proved equal, with intervals.
@@ -78,6 +80,9 @@ pub(crate) struct Selectors {
     /// Configuration handed to plugins given by path
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Root id of plugins given by path, under which C++ and AssemblyScript SDKs register what they make (Envoy's `root_id`)
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub(crate) root_id: String,
     /// A request, and its response in process, in place of the workload's, for every arm (`GET / HTTP/1.1`, headers, an
     /// empty line, the body; then a line `###` and `HTTP/1.1 200 OK` with its own). A gateway answers with its own response
     #[arg(long, value_name = "FILE")]
@@ -116,12 +121,8 @@ pub(crate) struct Selectors {
     /// Only one of the two modes
     #[arg(long, value_enum)]
     pub(crate) only: Option<Only>,
-    /// Envoy's binary (default: $TOLLGATE_ENVOY, PATH, then the cache folder)
-    #[arg(long, value_name = "PATH")]
-    pub(crate) envoy: Option<PathBuf>,
-    /// First port of a gateway's listeners, one per arm (default: any free ones)
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) base_port: Option<u16>,
+    #[command(flatten)]
+    pub(crate) gateway: GatewayArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use tollgate_record::{BaselineCell, CellId, Counters, Failure};
 use tollgate_reports::gate::Counted;
 
-use crate::select::{Arm, Selection};
+use crate::arm::Arm;
+use crate::select::Selection;
 use crate::verification::{Verdict, verify};
 
 /// Fresh processes.

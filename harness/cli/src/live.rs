@@ -3,17 +3,26 @@
 
 use std::time::Duration;
 
-use tollgate_gateways::{Gateway, Measured, Options, UrlArm};
+use tollgate_fixtures::Plugin;
+use tollgate_gateways::{Gateway, Measured, UrlArm};
 use tollgate_record::{CellId, Failure, FailureClass, Placement};
 
 use crate::args::Selectors;
-use crate::select::Arm;
+use crate::arm::Arm;
 use crate::urls::{self, UrlJob};
 use crate::worker::{Job, Message, WorkerArm, WorkerEnd, run_job};
 
-/// How long a worker may say nothing: Envoy may take a minute to become ready, and each arm of a gateway that hangs is
+/// How long a worker may say nothing, besides what the gateway may take to become ready: each arm of one that hangs is
 /// waited for.
-pub(crate) const SILENCE: Duration = Duration::from_secs(120);
+const HANG: Duration = Duration::from_secs(60);
+
+/// What calls a cluster, in a module's imports or in a script.
+const CALLS: [&[u8]; 4] = [b"proxy_http_call", b"proxy_grpc_call", b"proxy_grpc_stream", b"httpCall"];
+
+/// How long a worker that starts a gateway may say nothing.
+pub(crate) fn silence(selectors: &Selectors) -> Duration {
+    selectors.gateway.start_timeout() + HANG
+}
 
 /// What one start is to do.
 #[derive(Debug, Clone, Copy)]
@@ -24,11 +33,6 @@ pub(crate) struct Start<'a> {
     pub(crate) rounds_per_block: u32,
     /// Where the gateway's worker and the probe are.
     pub(crate) placement: &'a Placement,
-}
-
-/// The gateway's options of the command line.
-pub(crate) fn options(selectors: &Selectors) -> Options {
-    Options { envoy: selectors.envoy.clone(), base_port: selectors.base_port, ..Options::default() }
 }
 
 /// Starts the gateway, measures all arms and stops it. When a plugin takes the gateway down with it, its failure is
@@ -77,11 +81,25 @@ fn measure_once(
         seed: start.seed,
         duration_ms: start.duration.as_millis() as u64,
         rounds_per_block: start.rounds_per_block,
-        envoy: selectors.envoy.clone(),
-        base_port: selectors.base_port,
+        options: selectors.gateway.clone(),
         placement: start.placement.clone(),
     };
-    run(&job, gateway.name(), arms.iter().map(|arm| &arm.id), progress)
+    let mut outcomes = run(&job, silence(selectors), gateway.name(), arms.iter().map(|arm| &arm.id), progress)?;
+    for outcome in &mut outcomes {
+        let plugin = arms.iter().find(|arm| arm.id == outcome.cell).and_then(|arm| arm.plugin.as_ref());
+        if let (Err(failure), Some(plugin)) = (&mut outcome.proof, plugin)
+            && calls_unnamed(plugin, selectors)
+        {
+            failure.message.push_str("; it may call a cluster that is not there: name it with --cluster");
+        }
+    }
+    Ok(outcomes)
+}
+
+/// Whether a plugin can call clusters and none was named. In process it finds every one.
+fn calls_unnamed(plugin: &Plugin, selectors: &Selectors) -> bool {
+    let holds = |word: &[u8]| plugin.bytes.windows(word.len()).any(|bytes| bytes == word);
+    plugin.path.is_some() && selectors.gateway.clusters.is_empty() && CALLS.into_iter().any(holds)
 }
 
 /// Asks each URL for the time of a start.
@@ -98,18 +116,19 @@ pub(crate) fn measure_urls(
         duration_ms: start.duration.as_millis() as u64,
         rounds_per_block: start.rounds_per_block,
     };
-    run(&job, urls::URL, arms.iter().map(|arm| &arm.cell), progress)
+    run(&job, silence(selectors), urls::URL, arms.iter().map(|arm| &arm.cell), progress)
 }
 
 /// Has a worker do it; a cell that nothing is heard of has failed.
 fn run<'a>(
     job: &Job,
+    silence: Duration,
     name: &str,
     cells: impl Iterator<Item = &'a CellId>,
     progress: &mut dyn FnMut(&CellId, Option<f64>),
 ) -> anyhow::Result<Vec<Measured>> {
     let mut outcomes: Vec<Measured> = Vec::new();
-    let end = run_job(job, SILENCE, &mut |message| {
+    let end = run_job(job, silence, &mut |message| {
         match message {
             Message::Live { cell, series, proof } => outcomes.push(Measured { cell, series, proof }),
             Message::Failed { cell, failure } => outcomes.push(Measured::failed(&cell, failure)),
@@ -121,7 +140,7 @@ fn run<'a>(
     let failure = match end {
         Ok(()) | Err(WorkerEnd::Interrupted) => return Ok(outcomes),
         Err(WorkerEnd::Silent { .. }) => {
-            format!("nothing was heard of {name} for {} s; run again with fewer plugins", SILENCE.as_secs())
+            format!("nothing was heard of {name} for {} s; run again with fewer plugins", silence.as_secs())
         }
         Err(WorkerEnd::Died { how, .. }) => {
             format!("the process that measures {name} ended ({how}); run again with fewer plugins")

@@ -1,6 +1,7 @@
 //! `tollgate`: what a gateway plugin costs each request. A verb is a file in `verbs/`.
 
 mod args;
+mod arm;
 mod counting;
 mod gating;
 mod interrupt;

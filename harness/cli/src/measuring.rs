@@ -13,11 +13,12 @@ use tollgate_gateways::{Gateway, Measured, UrlArm};
 use tollgate_record::{Cell, CellId, Entry, Failure, FailureClass, Journal, Phase, Placement, Record, Series};
 
 use crate::args::Selectors;
+use crate::arm::Arm;
 use crate::machine::CpuTicks;
 use crate::plan::{self, IN_PROCESS};
 use crate::progress::Progress;
 use crate::schedule::Schedule;
-use crate::select::{Arm, Selection};
+use crate::select::Selection;
 use crate::verification::{Verdict, arm_limit, culprit, verify};
 use crate::worker::{Job, Message, WorkerArm, run_job};
 use crate::{interrupt, live, urls};

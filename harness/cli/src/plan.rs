@@ -11,7 +11,7 @@ use crate::machine::CpuTicks;
 use crate::schedule::Schedule;
 use crate::select::Selection;
 use crate::status::usage;
-use crate::{interrupt, live, machine, urls};
+use crate::{interrupt, machine, urls};
 
 /// Key of the placement in process; a gateway's is its name.
 pub(crate) const IN_PROCESS: &str = "in_process";
@@ -30,7 +30,7 @@ pub(crate) fn begin(
     }
     for (gateway, _) in &selection.live {
         // A gateway that cannot say its version becomes a failure row when it is started.
-        if let Ok(version) = gateway.version(&live::options(selectors)) {
+        if let Ok(version) = gateway.version(&selectors.gateway.options()) {
             versions.insert(gateway.name().to_owned(), version);
         }
     }
@@ -100,7 +100,7 @@ pub(crate) fn unix_ms() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
 
-fn arms(selection: &Selection) -> impl Iterator<Item = &crate::select::Arm> {
+fn arms(selection: &Selection) -> impl Iterator<Item = &crate::arm::Arm> {
     selection.in_process.iter().chain(selection.live.iter().flat_map(|(_, arms)| arms))
 }
 

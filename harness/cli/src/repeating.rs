@@ -7,7 +7,7 @@ use serde_json::Value;
 use tollgate_hosts::Repeated;
 use tollgate_record::{CellId, Counters, Failure, Spread};
 
-use crate::select::Arm;
+use crate::arm::Arm;
 use crate::verification::{arm_limit, culprit};
 use crate::worker::{Job, Message, WorkerArm, run_job};
 

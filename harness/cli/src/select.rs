@@ -6,9 +6,10 @@ use anyhow::Context as _;
 use tollgate_fixtures::{HeaderPath, LoadError, Plugin, RequestFile, Workload};
 use tollgate_gateways::{Gateway, UrlArm};
 use tollgate_hosts::Host;
-use tollgate_record::{Artifact, Cell, CellId, Control, Failure, Mode, Phase, PluginKind};
+use tollgate_record::{Cell, CellId, Failure, Mode, Phase, PluginKind};
 
 use crate::args::{Only, Selectors};
+use crate::arm::Arm;
 use crate::status::{PluginError, usage};
 use crate::urls;
 
@@ -18,60 +19,6 @@ const IN_PROCESS: &str = "in-process";
 pub(crate) const NO_WORKLOAD: &str = "none";
 /// Name of the workload of a plugin given by path that is held to no workload's effects.
 pub(crate) const OWN_WORKLOAD: &str = "own";
-
-/// An arm of the plan.
-#[derive(Clone)]
-pub(crate) struct Arm {
-    /// Its cell, for the phase `request`.
-    pub(crate) id: CellId,
-    /// None for a control.
-    pub(crate) plugin: Option<Plugin>,
-    /// What a request asks of it.
-    pub(crate) workload: Workload,
-}
-
-impl Arm {
-    /// Whether its place loads the artifact: a native plugin is compiled into what is ours, and a module elsewhere.
-    fn is_loaded(&self, plugin: &Plugin) -> bool {
-        let is_ours = self.id.mode == Mode::InProcess || self.id.host.starts_with("embedded");
-        let is_compiled_in = plugin.kind == PluginKind::Native && is_ours;
-        !is_compiled_in && !plugin.bytes.is_empty()
-    }
-
-    /// The arm as a cell of the record, not yet measured.
-    pub(crate) fn cell(&self, host_version: &str) -> Cell {
-        let plugin = self.plugin.as_ref();
-        let control = match (plugin, self.id.plugin.as_str()) {
-            (Some(_), _) => None,
-            (None, "A") => Some(Control::A),
-            (None, _) => Some(Control::APrime),
-        };
-        Cell {
-            id: self.id.clone(),
-            language: plugin.map_or_else(|| "none".to_owned(), |plugin| plugin.language.clone()),
-            kind: plugin.map(|plugin| plugin.kind),
-            variant: plugin.and_then(|plugin| plugin.variant),
-            control,
-            host_version: host_version.to_owned(),
-            artifact: plugin.filter(|plugin| self.is_loaded(plugin)).map(artifact),
-            series: Vec::new(),
-            counters: None,
-            soak: None,
-            proof: None,
-            error: None,
-        }
-    }
-}
-
-/// What a record says of a plugin's bytes.
-pub(crate) fn artifact(plugin: &Plugin) -> Artifact {
-    Artifact {
-        sha256: plugin.sha256.clone(),
-        size_bytes: plugin.bytes.len() as u64,
-        toolchain: plugin.toolchain.clone(),
-        sdk: plugin.sdk.clone(),
-    }
-}
 
 /// The arms of a run.
 #[derive(Default)]
@@ -196,6 +143,9 @@ fn wanted(selectors: &Selectors, workloads: &[Workload], selection: &mut Selecti
     if paths.is_empty() && selectors.config.is_some() {
         return Err(usage("--config is for plugins given by path; add --plugin ./PATH, or leave --config out"));
     }
+    if paths.is_empty() && !selectors.root_id.is_empty() {
+        return Err(usage("--root-id is for plugins given by path; add --plugin ./PATH, or leave --root-id out"));
+    }
     let config = config(selectors.config.as_deref())?;
     let mut seen = Vec::new();
     for path in paths {
@@ -208,6 +158,7 @@ fn wanted(selectors: &Selectors, workloads: &[Workload], selection: &mut Selecti
         match tollgate_fixtures::load(Path::new(path)) {
             Ok(mut plugin) => {
                 plugin.workload_checked = !selectors.workloads.is_empty();
+                plugin.root_id.clone_from(&selectors.root_id);
                 if wanted.iter().any(|other| other.plugin.name == plugin.name) {
                     plugin.name = path.clone();
                 }

@@ -6,7 +6,8 @@ use tollgate_record::{CellId, LiveGate, Mode, Phase, Side};
 
 use crate::args::Selectors;
 use crate::args::gate::LiveGateArgs;
-use crate::select::{Arm, NO_WORKLOAD, Selection, Unasked, config, own_workloads, plugin, workloads};
+use crate::arm::Arm;
+use crate::select::{NO_WORKLOAD, Selection, Unasked, config, own_workloads, plugin, workloads};
 use crate::status::usage;
 
 /// What the arms that spin take each, nanoseconds, besides what makes one of them longer: so long that what the script

@@ -8,7 +8,8 @@ use tollgate_gateways::{HttpVersion, UrlArm, UrlOptions};
 use tollgate_record::{Cell, CellId, Control, Mode, Phase};
 
 use crate::args::{Http, Selectors};
-use crate::select::{Arm, NO_WORKLOAD, OWN_WORKLOAD};
+use crate::arm::Arm;
+use crate::select::{NO_WORKLOAD, OWN_WORKLOAD};
 use crate::status::usage;
 use crate::worker::WorkerArm;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_record::{CellId, Counters, Failure};
 
-use crate::select::Arm;
+use crate::arm::Arm;
 use crate::worker::{Job, Message, WorkerArm, WorkerEnd, run_job};
 
 /// How long one arm may take to compile and answer its first requests before it is taken to hang. The largest plugins

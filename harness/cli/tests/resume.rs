@@ -35,6 +35,21 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Kills it as soon as its journal holds so much, and gives what it holds then.
+    fn kill_when(&mut self, journal: &Path, is_reached: &dyn Fn(&Record) -> bool) -> Record {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if Record::read(journal).is_ok_and(|record| is_reached(&record)) {
+                self.kill();
+                return Record::read(journal).unwrap();
+            }
+            assert!(Instant::now() < deadline, "it was not reached in time");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
 impl Drop for Run {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -99,17 +114,7 @@ fn a_killed_run_is_gone_on_with_and_keeps_what_was_finished() {
     let folder = tempfile::tempdir().unwrap();
     let mut killed = Run(command(folder.path()).spawn().unwrap());
     let journal = folder.path().join("journal.jsonl");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let before = loop {
-        if let Ok(record) = Record::read(&journal)
-            && finished(&record) == [0]
-        {
-            killed.kill();
-            break Record::read(&journal).unwrap();
-        }
-        assert!(Instant::now() < deadline, "no start was finished");
-        std::thread::sleep(Duration::from_millis(5));
-    };
+    let before = killed.kill_when(&journal, &|record| finished(record) == [0]);
     let output = run(&["summary", journal.to_str().unwrap()]);
     assert_eq!(status(&output), 0, "{}", stderr(&output));
     let said = stdout(&output).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -131,6 +136,36 @@ fn a_killed_run_is_gone_on_with_and_keeps_what_was_finished() {
     let output = run(&args);
     assert_eq!(status(&output), 2, "{}", stderr(&output));
     assert!(stderr(&output).contains("was not interrupted"), "{}", stderr(&output));
+}
+
+/// On a gateway and under load, after a kill in either part.
+#[test]
+fn live_starts_and_loads_are_gone_on_with_too() {
+    let args = ["run", "--time", "quick", "--quiet", "--only", "live", "--plugin", "boundary", "--workload", "noop"];
+    let load = ["--load", "1s", "--load-rate", "200", "--load-rate", "400", "--seed", "7", "--out"];
+    let live = |record: &Record| finished(record) == [0];
+    let loaded = |record: &Record| record.loads.len() == 1;
+    let moments: [(&str, &dyn Fn(&Record) -> bool); 2] = [("the first start", &live), ("the first rate", &loaded)];
+    for (when, is_reached) in moments {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("journal.jsonl");
+        let mut command = tollgate();
+        command.args(args).args(load).arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut killed = Run(command.spawn().unwrap());
+        let before = killed.kill_when(&journal, is_reached);
+        assert!(before.finished_unix_ms.is_none(), "killed too late to say anything of {when}");
+        let output = run(&["resume", "--quiet", folder.path().to_str().unwrap()]);
+        assert_eq!(status(&output), 0, "after {when}: {}", stderr(&output));
+        let record = Record::read(&folder.path().join("record.json")).unwrap();
+        assert_eq!(finished(&record), [0, 1, 2], "after {when}");
+        let after = series(&record);
+        for kept in series(&before).into_iter().filter(|(_, series)| finished(&before).contains(&series.start)) {
+            assert!(after.contains(&kept), "after {when}: {} is lost or another", kept.0);
+        }
+        // Rates of one load share a start of the gateway, so that a load is made anew as a whole or is kept.
+        let rates: Vec<Option<f64>> = record.loads.iter().map(|load| load.rate_per_s).collect();
+        assert_eq!(rates, [Some(200.0), Some(400.0)], "after {when}");
+    }
 }
 
 #[test]

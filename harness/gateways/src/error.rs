@@ -98,7 +98,9 @@ pub enum GatewayError {
         tested: &'static str,
     },
     /// It did not become ready in time.
-    #[error("{gateway} was not ready after {waited:?}{last}; is the machine overloaded? try again with fewer plugins")]
+    #[error(
+        "{gateway} was not ready after {waited:?}{last}; is the machine overloaded, or a plugin very large? try again with fewer plugins, or give it longer with --start-timeout"
+    )]
     StartTimeout {
         /// Name of the gateway.
         gateway: &'static str,

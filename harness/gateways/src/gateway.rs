@@ -95,6 +95,9 @@ pub struct Arm {
     pub chain: u32,
 }
 
+/// How long a gateway may take to become ready, unless something else is wanted.
+pub const START_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// How to start a gateway.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -102,6 +105,9 @@ pub struct Options {
     pub envoy: Option<PathBuf>,
     /// Port of the first arm's listener, the next arm's is one higher; none takes any free ports.
     pub base_port: Option<u16>,
+    /// Clusters that plugins call: on Envoy one listener more, which answers every HTTP call with status 200. Other
+    /// gateways have no clusters, or every one.
+    pub clusters: Vec<String>,
     /// How long a gateway may take to become ready. Envoy compiles every plugin before it is.
     pub start_timeout: Duration,
     /// Program and arguments that call [`crate::serve_external`], for the external plugin's process; empty takes this
@@ -126,7 +132,8 @@ impl Default for Options {
             envoy: None,
             external: Vec::new(),
             base_port: None,
-            start_timeout: Duration::from_secs(60),
+            clusters: Vec::new(),
+            start_timeout: START_TIMEOUT,
             workers: 1,
             vms: VmUse::Own,
             gateway_core: None,

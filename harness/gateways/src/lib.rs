@@ -38,7 +38,7 @@ pub use contract::{
 };
 pub use envoy::{find_envoy, serve_external};
 pub use error::{GatewayError, InstallError};
-pub use gateway::{Arm, GATEWAYS, Gateway, Options, OwnTime, Running, gateway};
+pub use gateway::{Arm, GATEWAYS, Gateway, Options, OwnTime, Running, START_TIMEOUT, gateway};
 pub use install::{ENVOY_VERSION, install_envoy, installed_envoy};
 pub use placement::{Pin, PlacementError, Wish, decide_load_placement, decide_placement, pin_current_thread, place};
 pub use probe::{Probe, ProbeError, Response};

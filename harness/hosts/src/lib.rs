@@ -47,7 +47,7 @@ mod wasmi;
 mod wasmtime;
 
 #[cfg(feature = "wasm")]
-pub use abi::{HOST_FUNCTIONS, HostFunction};
+pub use abi::{CALL_BODY, HOST_FUNCTIONS, HostFunction};
 pub use error::{HostError, Said};
 pub use exchange::{Exchange, LocalResponse, Operations, Trailers};
 pub use headers::Headers;

@@ -16,7 +16,7 @@ use wasmer::{Engine, ExternType, InstantiationError, LinkError, RuntimeError as 
 use wasmer_middlewares::Metering;
 use wasmer_middlewares::metering::{MeteringPoints, get_remaining_points, set_remaining_points};
 
-use crate::abi::{self, ALLOCATORS, Callback, FUEL, Life, State, Version, Vm, unknown_import};
+use crate::abi::{self, ALLOCATORS, Callback, FUEL, Identity, Life, State, Version, Vm, unknown_import};
 use crate::{Host, HostError, Instance, Module, Said};
 use guest::{Data, Shared, definition};
 use limits::Limits;
@@ -124,7 +124,7 @@ impl Host for Wasmer {
         });
         let version = abi::check_exports(&functions, has_memory, plugin).map_err(refuse)?;
         let (code, shim) = (Code { engine, module }, self.compiler.shim());
-        Ok(Box::new(Compiled { plugin: plugin.name.clone(), version, code, shim, metered: self.metered }))
+        Ok(Box::new(Compiled { plugin: plugin.into(), version, code, shim, metered: self.metered }))
     }
 
     fn metered(&self) -> Option<&'static dyn Host> {
@@ -142,7 +142,7 @@ impl Host for Wasmer {
 }
 
 struct Compiled {
-    plugin: String,
+    plugin: Identity,
     version: Version,
     code: Code,
     shim: &'static Code,
@@ -153,12 +153,12 @@ impl Module for Compiled {
     fn instantiate(&self, config: &[u8]) -> Result<Box<dyn Instance>, HostError> {
         let shared = Arc::new(Shared::new(Data::new(State::new(self.version, &self.plugin, config))));
         match self.bind(&shared) {
-            Ok(vm) => Ok(Box::new(Life::start(vm, &self.plugin)?)),
+            Ok(vm) => Ok(Box::new(Life::start(vm, &self.plugin.name)?)),
             Err(reason) => {
                 // SAFETY: the store is gone, so nobody else reaches the data.
                 let data = unsafe { shared.data() };
                 let said = Said(data.state.log.lines());
-                Err(HostError::Instantiate { plugin: self.plugin.clone(), reason, said })
+                Err(HostError::Instantiate { plugin: self.plugin.name.clone(), reason, said })
             }
         }
     }

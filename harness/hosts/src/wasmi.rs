@@ -9,8 +9,8 @@ use wasmi::{
 };
 
 use crate::abi::{
-    self, ALLOCATORS, Callback, Guest, Life, MEMORY_BYTES, State, TABLE_ELEMENTS, Version, Vm, bind_imports, bind_shim,
-    for_each_import, unknown_import, wrong_signature,
+    self, ALLOCATORS, Callback, Guest, Identity, Life, MEMORY_BYTES, State, TABLE_ELEMENTS, Version, Vm, bind_imports,
+    bind_shim, for_each_import, unknown_import, wrong_signature,
 };
 use crate::{Host, HostError, Instance, Module, Said};
 
@@ -89,7 +89,7 @@ impl Host for Wasmi {
             let missing = format!("unknown import: `{}::{}` has not been defined", import.module(), import.name());
             return Err(refuse(unknown_import(missing)));
         }
-        Ok(Box::new(Compiled { plugin: plugin.name.clone(), version, module, runtime, metered: self.metered }))
+        Ok(Box::new(Compiled { plugin: plugin.into(), version, module, runtime, metered: self.metered }))
     }
 
     fn metered(&self) -> Option<&'static dyn Host> {
@@ -102,7 +102,7 @@ impl Host for Wasmi {
 }
 
 struct Compiled {
-    plugin: String,
+    plugin: Identity,
     version: Version,
     module: wasmi::Module,
     runtime: &'static Runtime,
@@ -154,10 +154,10 @@ impl Module for Compiled {
         match bound {
             Ok(callbacks) => {
                 let vm = Running { store, callbacks, metered: self.metered };
-                Ok(Box::new(Life::start(vm, &self.plugin)?))
+                Ok(Box::new(Life::start(vm, &self.plugin.name)?))
             }
             Err(reason) => Err(HostError::Instantiate {
-                plugin: self.plugin.clone(),
+                plugin: self.plugin.name.clone(),
                 reason,
                 said: Said(store.data_mut().state.log.lines()),
             }),

@@ -10,8 +10,8 @@ use wasmtime::{
 };
 
 use crate::abi::{
-    self, ALLOCATORS, Callback, FUEL, Guest, Life, MEMORY_BYTES, State, TABLE_ELEMENTS, Version, Vm, bind_imports,
-    bind_shim, for_each_import, unknown_import, wrong_signature,
+    self, ALLOCATORS, Callback, FUEL, Guest, Identity, Life, MEMORY_BYTES, State, TABLE_ELEMENTS, Version, Vm,
+    bind_imports, bind_shim, for_each_import, unknown_import, wrong_signature,
 };
 use crate::{Host, HostError, Instance, Module, Precompiled, Said};
 
@@ -179,12 +179,12 @@ impl Wasmtime {
         let version = abi::check_exports(&functions, has_memory, plugin).map_err(refuse)?;
         let linked = runtime.linker.instantiate_pre(&module);
         linked.map_err(|error| refuse(unknown_import(error.root_cause())))?;
-        Ok(Box::new(Compiled { plugin: plugin.name.clone(), version, module, runtime, metered: self.metered }))
+        Ok(Box::new(Compiled { plugin: plugin.into(), version, module, runtime, metered: self.metered }))
     }
 }
 
 struct Compiled {
-    plugin: String,
+    plugin: Identity,
     version: Version,
     module: wasmtime::Module,
     runtime: &'static Runtime,
@@ -241,10 +241,10 @@ impl Module for Compiled {
         match bound {
             Ok(callbacks) => {
                 let vm = Running { store, callbacks, metered: self.metered };
-                Ok(Box::new(Life::start(vm, &self.plugin)?))
+                Ok(Box::new(Life::start(vm, &self.plugin.name)?))
             }
             Err(reason) => Err(HostError::Instantiate {
-                plugin: self.plugin.clone(),
+                plugin: self.plugin.name.clone(),
                 reason,
                 said: Said(store.data_mut().state.log.lines()),
             }),

@@ -107,6 +107,25 @@ fn a_wrong_argument_is_an_error_with_its_line_and_never_crosses() {
 }
 
 #[test]
+fn a_call_is_answered_as_proxy_wasm_plugins_are() {
+    for host in lua_hosts() {
+        let exchange = must_run(
+            host,
+            r#"local headers = { [":method"] = "GET", [":path"] = "/", [":authority"] = "a" }
+        local fields, body = handle:httpCall("any", headers, "body", 100)
+        assert(fields[":status"] == "200" and fields["content-length"] == tostring(#body))
+        handle:headers():add("x-body", body)
+        assert(select("#", handle:httpCall("any", headers, nil, 100, true)) == 0, "asynchronous")
+        assert(select("#", handle:httpCall("any", headers, nil, { asynchronous = true })) == 0, "by an option")
+        local ok, why = pcall(handle.httpCall, handle, "any", { [":path"] = "/" }, "", 100)
+        assert(not ok and why:find("':authority'", 1, true), why)
+        assert(not pcall(handle.httpCall, handle, "", headers, "", 100), "no cluster")"#,
+        );
+        assert_eq!(exchange.request.get("x-body"), Some(tollgate_hosts::CALL_BODY), "{}", host.name());
+    }
+}
+
+#[test]
 fn a_script_can_answer_and_stops_there() {
     for host in lua_hosts() {
         let (action, mut exchange) = run(

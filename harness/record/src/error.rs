@@ -11,6 +11,14 @@ pub enum RecordError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The file is packed by gzip and cannot be unpacked.
+    #[error("cannot unpack {path}; get it again, or unpack it with gzip")]
+    Unpack {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The file could not be written.
     #[error("cannot write {path}; make room or choose another folder with --out")]
     Write {

@@ -1,11 +1,17 @@
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
+use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::{Journal, Record, RecordError, SCHEMA};
+
+/// How a gzip file begins (RFC 1952, 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// The most that a packed file may hold, bytes: ten times the record of an hour.
+const LARGEST: u64 = 512 * 1024 * 1024;
 
 /// Just enough of a file to tell whose it is, before its fields are held to this version's.
 #[derive(Deserialize)]
@@ -14,9 +20,9 @@ struct Head {
 }
 
 impl Record {
-    /// Reads a record; a journal (`*.jsonl`) is read as the record that it adds up to.
+    /// Reads a record, compressed by gzip or not; a journal (`*.jsonl`) is read as the record that it adds up to.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
-        let text = fs::read(path).map_err(|source| RecordError::Read { path: path.to_owned(), source })?;
+        let text = read_file(path)?;
         Self::parse(path, &text)
     }
 
@@ -35,6 +41,29 @@ impl Record {
         let text = serde_json::to_vec(self).map_err(|source| RecordError::Parse { path: path.to_owned(), source })?;
         write_atomically(path, &text)
     }
+}
+
+/// What a file holds, unpacked where it begins as gzip does: thorough records are kept so.
+///
+/// # Errors
+/// [`RecordError::Read`], and [`RecordError::Unpack`] of a damaged one or one that holds more than any record.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, RecordError> {
+    let bytes = fs::read(path).map_err(|source| RecordError::Read { path: path.to_owned(), source })?;
+    if bytes.starts_with(&GZIP) {
+        unpack(&bytes, LARGEST).map_err(|source| RecordError::Unpack { path: path.to_owned(), source })
+    } else {
+        Ok(bytes)
+    }
+}
+
+/// What gzip packed, if that is no more than so many bytes.
+fn unpack(bytes: &[u8], largest: u64) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    GzDecoder::new(bytes).take(largest + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > largest {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it holds more than {largest} bytes")));
+    }
+    Ok(text)
 }
 
 /// Writes a file so that a crash or a full disk leaves either the old one or the new one, never half of one.
@@ -74,4 +103,23 @@ pub(crate) fn check_schema(path: &Path, found: &str, expected: &'static str) -> 
         return Ok(());
     }
     Err(RecordError::Schema { path: path.to_owned(), found: found.to_owned(), expected })
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn a_packed_file_is_unpacked_up_to_a_limit_and_a_damaged_one_is_told() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&[b'a'; 100_000]).unwrap();
+        let packed = encoder.finish().unwrap();
+        assert!(packed.len() < 1_000);
+        assert_eq!(unpack(&packed, 100_000).unwrap(), [b'a'; 100_000]);
+        assert_eq!(unpack(&packed, 99_999).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert!(unpack(&packed[..packed.len() - 9], 100_000).is_err());
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::file::read_file;
 use crate::{
     Cell, CellId, Counters, Environment, Failure, Load, Record, RecordError, Scenario, Series, Soak, write_atomically,
 };
@@ -147,8 +148,7 @@ impl<R: Journaled> Journal<R> {
     /// Reads what a journal adds up to. A last line that was cut off by a kill is left out; without an `End` the
     /// record says that it was interrupted.
     pub fn read(path: &Path) -> Result<R, RecordError> {
-        let text = fs::read(path).map_err(|source| RecordError::Read { path: path.to_owned(), source })?;
-        Self::parse(path, &text)
+        Self::parse(path, &read_file(path)?)
     }
 
     /// The same of what the file at `path` holds, if its name says that it is a journal.

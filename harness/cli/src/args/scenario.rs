@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use tollgate_record::VmUse;
 
-use super::{Format, PlacementArg, duration};
+use super::{Format, GatewayArgs, PlacementArg, duration};
 
 pub(super) const SCENARIO_EXAMPLES: &str = "Examples:
   tollgate scenario reload                         20 swaps among the Wasm plugins at 2,000 requests/s on Envoy
@@ -38,12 +38,8 @@ pub(crate) struct ScenarioOptions {
     /// The gateway
     #[arg(long, value_name = "NAME", default_value = "envoy")]
     pub(crate) gateway: String,
-    /// Envoy's binary (default: $TOLLGATE_ENVOY, PATH, then the cache folder)
-    #[arg(long, value_name = "PATH")]
-    pub(crate) envoy: Option<PathBuf>,
-    /// First port of the gateway's listeners, one per arm (default: any free ones)
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) base_port: Option<u16>,
+    #[command(flatten)]
+    pub(crate) of_gateway: GatewayArgs,
     /// Seed of the order of plugins and of the load (default: from the clock; it is in the record)
     #[arg(long)]
     pub(crate) seed: Option<u64>,

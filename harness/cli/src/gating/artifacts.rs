@@ -11,7 +11,7 @@ use tollgate_fixtures::Plugin;
 use tollgate_hosts::slowed;
 use tollgate_record::PluginKind;
 
-use crate::select::Arm;
+use crate::arm::Arm;
 use crate::status::usage;
 use crate::worker::{MirroredArm, WorkerArm};
 

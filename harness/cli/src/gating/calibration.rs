@@ -4,7 +4,7 @@ use tollgate_reports::gate::Replicates;
 
 use super::Replicate;
 use super::artifacts::Artifacts;
-use crate::select::Arm;
+use crate::arm::Arm;
 
 /// Turns that the side has that is compared with: so many that the end of the loop is as hard to foresee for the processor
 /// as that of a longer one. Against a single turn, that alone showed as 0.1 % of a request of `rust-sdk`.

@@ -3,7 +3,8 @@
 use tollgate_record::{CellId, Failure};
 
 use crate::args::Selectors;
-use crate::select::{Arm, exactly};
+use crate::arm::Arm;
+use crate::select::exactly;
 use crate::status::usage;
 
 /// A cell of a gate: the same host and workload for two plugins.

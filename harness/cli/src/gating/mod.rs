@@ -18,9 +18,9 @@ use tollgate_record::{
 };
 use tollgate_reports::gate::flagged;
 
+use crate::arm::{Arm, artifact};
 use crate::machine::{self, CpuTicks};
 use crate::progress::Progress;
-use crate::select::{Arm, artifact};
 use crate::verification::{Verdict, arm_limit, culprit, verify};
 use crate::worker::{Job, Message, MirroredArm, MirroredJob, run_job};
 use crate::{interrupt, plan};

@@ -10,9 +10,9 @@ use tollgate_reports::gate::{Change, Outcome, Row, in_process};
 use super::calibration::BASE_TURNS;
 use super::{Artifacts, Calibration, Contest, Contests, Gating, arms, calibrate, counted, spent};
 use crate::args::Selectors;
+use crate::arm::Arm;
 use crate::interrupt;
 use crate::progress::Progress;
-use crate::select::Arm;
 use crate::status::usage;
 use crate::verbs::run::remove;
 

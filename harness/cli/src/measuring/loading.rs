@@ -8,11 +8,11 @@ use tollgate_record::{Arrivals, Entry, Failure, Load, Placement, Record};
 
 use super::Measuring;
 use crate::args::LoadArgs;
-use crate::interrupt;
-use crate::live::SILENCE;
-use crate::select::{Arm, OWN_WORKLOAD, Selection};
+use crate::arm::Arm;
+use crate::select::{OWN_WORKLOAD, Selection};
 use crate::urls::{URL, UrlJob};
 use crate::worker::{CAPACITY, Job, LoadSteps, Message, Rates, WARM_UP, WorkerArm, WorkerEnd, run_job};
+use crate::{interrupt, live};
 
 /// Shares of what a gateway answers at most.
 const SHARES: [f64; 3] = [0.25, 0.5, 0.75];
@@ -113,8 +113,7 @@ impl Measuring<'_> {
             arms: arms.iter().map(WorkerArm::from).collect(),
             gateway: gateway.name().to_owned(),
             steps: steps.clone(),
-            envoy: self.selectors.envoy.clone(),
-            base_port: self.selectors.base_port,
+            options: self.selectors.gateway.clone(),
         };
         self.load_place(gateway.name(), &job, &steps)
     }
@@ -123,7 +122,7 @@ impl Measuring<'_> {
     fn load_place(&mut self, name: &str, job: &Job, steps: &LoadSteps) -> anyhow::Result<()> {
         self.progress.stage(format!("load on {name}"));
         // A worker says nothing while it keeps a rate.
-        let silence = SILENCE + Duration::from_millis(steps.duration_ms);
+        let silence = live::silence(self.selectors) + Duration::from_millis(steps.duration_ms);
         let end = run_job(job, silence, &mut |message| {
             match message {
                 Message::Load(load) => self.keep(*load)?,

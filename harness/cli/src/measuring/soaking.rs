@@ -6,9 +6,10 @@ use std::time::Duration;
 use tollgate_record::{CellId, Entry, Failure, FailureClass, PluginKind, Soak};
 
 use super::Measuring;
+use crate::arm::Arm;
 use crate::interrupt;
 use crate::plan::IN_PROCESS;
-use crate::select::{Arm, Selection};
+use crate::select::Selection;
 use crate::verification::{arm_limit, culprit};
 use crate::worker::{Job, Message, WorkerArm, run_job};
 

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &ScenarioArgs) -> anyhow::Result<Status> {
     let duration = task.planned();
     fs::create_dir_all(&options.out)
         .with_context(|| format!("cannot make the folder {}; name another with --out", options.out.display()))?;
-    let of_gateway = Options { envoy: options.envoy.clone(), base_port: options.base_port, ..Options::default() };
+    let of_gateway = options.of_gateway.options();
     let progress = Progress::new(duration, options.quiet);
     let journal_path = options.out.join("journal.jsonl");
     let (mut journal, aside) = Journal::create(&journal_path, begin(gateway, &of_gateway, &task, seed))?;

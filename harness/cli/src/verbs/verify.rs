@@ -6,8 +6,9 @@ use std::time::Duration;
 use tollgate_record::{CellId, Failure, FailureClass, Placement};
 
 use crate::args::{Only, VerifyArgs};
+use crate::arm::Arm;
 use crate::repeating::Outcome;
-use crate::select::{Arm, Unasked, select};
+use crate::select::{Unasked, select};
 use crate::status::Status;
 use crate::verification::{Verdict, verify};
 use crate::{interrupt, live, out, repeating};

@@ -10,7 +10,8 @@ use tollgate_hosts::Repeated;
 use tollgate_record::{CellId, Counters, Failure, Load, Placement, Series, Soak};
 
 use super::load::LoadSteps;
-use crate::select::Arm;
+use crate::args::GatewayArgs;
+use crate::arm::Arm;
 use crate::urls::UrlJob;
 
 /// What a worker is asked to do.
@@ -50,14 +51,13 @@ pub(crate) enum Job {
         seed: u64,
         duration_ms: u64,
         rounds_per_block: u32,
-        envoy: Option<PathBuf>,
-        base_port: Option<u16>,
+        options: GatewayArgs,
         placement: Placement,
     },
     /// Gateways that somebody else runs, under load.
     LoadUrls { urls: UrlJob, steps: LoadSteps },
     /// One start of a gateway with all arms, under load.
-    Load { arms: Vec<WorkerArm>, gateway: String, steps: LoadSteps, envoy: Option<PathBuf>, base_port: Option<u16> },
+    Load { arms: Vec<WorkerArm>, gateway: String, steps: LoadSteps, options: GatewayArgs },
 }
 
 /// A replicate of a gate.
@@ -118,6 +118,7 @@ struct PluginRef {
     path: Option<PathBuf>,
     on: HeaderPath,
     sha256: String,
+    root_id: String,
     workload_checked: bool,
 }
 
@@ -163,6 +164,7 @@ impl From<&Arm> for WorkerArm {
             path: plugin.path.clone(),
             on: plugin.on,
             sha256: plugin.sha256.clone(),
+            root_id: plugin.root_id.clone(),
             workload_checked: plugin.workload_checked,
         });
         Self { id: arm.id.clone(), plugin, workload: WorkloadRef::from(&arm.workload) }
@@ -240,6 +242,7 @@ impl PluginRef {
         );
         plugin.name = self.name;
         plugin.on = self.on;
+        plugin.root_id = self.root_id;
         plugin.workload_checked = self.workload_checked;
         Ok(plugin)
     }

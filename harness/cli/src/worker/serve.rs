@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tollgate_fixtures::{Plugin, Workload};
-use tollgate_gateways::{Measured, Options, measure_urls};
+use tollgate_gateways::{Measured, measure_urls};
 use tollgate_hosts::{Bench, Host};
 use tollgate_record::{CellId, Collector, Failure};
 
 use super::protocol::{Job, Message, WorkerArm};
-use crate::select::Arm;
+use crate::arm::Arm;
 
 /// How often a sign of life is given while rounds run.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -60,9 +60,8 @@ pub(crate) fn serve() -> anyhow::Result<()> {
             let (arms, options) = urls.load()?;
             super::load::load_urls(&arms, &options, &steps)?;
         }
-        Job::Load { arms, gateway, steps, envoy, base_port } => {
-            let options = Options { envoy, base_port, ..Options::default() };
-            super::load::load(&loaded_live(arms)?, &gateway, options, &steps)?;
+        Job::Load { arms, gateway, steps, options } => {
+            super::load::load(&loaded_live(arms)?, &gateway, options.options(), &steps)?;
         }
     }
     say(&Message::Done)
@@ -167,15 +166,14 @@ fn measure(job: Job) -> anyhow::Result<()> {
 }
 
 fn live(job: Job) -> anyhow::Result<()> {
-    let Job::Live { arms, gateway, start, seed, duration_ms, rounds_per_block, envoy, base_port, placement } = job
-    else {
+    let Job::Live { arms, gateway, start, seed, duration_ms, rounds_per_block, options, placement } = job else {
         unreachable!("called for this job only")
     };
     let mut arms = loaded_live(arms)?;
     // No arm always has the same place among the gateway's listeners and the probe's connections.
     fastrand::Rng::with_seed(seed).shuffle(&mut arms);
     let gateway = tollgate_gateways::gateway(&gateway).context("worker and parent differ; build again")?;
-    let options = Options { envoy, base_port, ..Options::default() }.placed(&placement);
+    let options = options.options().placed(&placement);
     let measured = match gateway.start(&arms, &options) {
         Ok(mut running) => {
             let duration = Duration::from_millis(duration_ms);

@@ -6,6 +6,7 @@ use tollgate_fixtures::{HeaderPath, Plugin};
 use tollgate_record::{PluginKind, VmUse};
 
 use super::NAME;
+use super::called::{Called, called};
 use super::external::{CONFIG_HEADER, Door};
 use super::own_time;
 use crate::contract::echo_header;
@@ -66,15 +67,13 @@ impl Config {
             log_times(&mut listener, index, &times.path());
             listeners.push(listener);
         }
-        let mut bootstrap = template["bootstrap"].clone();
-        bootstrap["static_resources"]["listeners"] = Value::Array(listeners);
         let is_external = |plugin: &Plugin| plugin.kind == PluginKind::External;
         let mut door = None;
         if loaded.iter().any(|&arm| arms[arm].plugin.as_ref().is_some_and(is_external)) {
-            let open = Door::open().map_err(GatewayError::system("listen for the external plugin"))?;
-            bootstrap["static_resources"]["clusters"] = json!([external_cluster(&template, open.address())]);
-            door = Some(open);
+            door = Some(Door::open().map_err(GatewayError::system("listen for the external plugin"))?);
         }
+        let cluster = door.as_ref().map(|door| external_cluster(&template, door.address()));
+        let bootstrap = bootstrap(&template, listeners, cluster, options);
         if let Some(folder) = &options.work_dir {
             keep_copy(folder, &bootstrap)?;
         }
@@ -92,6 +91,21 @@ impl Config {
         let own = [self.bootstrap.fd(), self.admin_address.fd(), self.times.fd()];
         self.artifacts.iter().map(MemoryFile::fd).chain(own).collect()
     }
+}
+
+/// The bootstrap configuration with these listeners, and what plugins call.
+pub(super) fn bootstrap(
+    template: &Value,
+    mut listeners: Vec<Value>,
+    cluster: Option<Value>,
+    options: &Options,
+) -> Value {
+    let Called { listener, mut clusters } = called(template, &options.clusters);
+    listeners.extend(listener);
+    clusters.extend(cluster);
+    let mut bootstrap = template["bootstrap"].clone();
+    bootstrap["static_resources"] = json!({ "listeners": listeners, "clusters": clusters });
+    bootstrap
 }
 
 /// What an arm is called inside Envoy: its listener, its VM and the prefix of its counters.
@@ -171,6 +185,7 @@ pub(super) fn proxy_wasm(template: &Value, arm: &Arm, index: usize, artifact: &s
     let mut filter = template["proxy_wasm"].clone();
     let config = &mut filter["typed_config"]["config"];
     config["name"] = json!(arm_name(index));
+    config["root_id"] = json!(arm.plugin.as_ref().map(|plugin| &plugin.root_id));
     config["configuration"] = configuration(&arm.workload.config());
     // A VM of its own for each arm: Envoy shares one between plugins of equal code, configuration and id.
     config["vm_config"]["vm_id"] = json!(arm_name(index));

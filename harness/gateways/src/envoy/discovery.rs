@@ -14,7 +14,7 @@ use tollgate_fixtures::Plugin;
 use tollgate_record::PluginKind;
 
 use super::admin::Vms;
-use super::config::{Config, MANAGER, ROUTE, TEMPLATE, arm_name, at, keep_copy, listener, lua, proxy_wasm};
+use super::config::{Config, MANAGER, ROUTE, TEMPLATE, arm_name, at, bootstrap, keep_copy, listener, lua, proxy_wasm};
 use super::launch::{LaunchError, Launched, launch_with};
 use super::{NAME, find, find_envoy};
 use crate::child::describe;
@@ -216,8 +216,7 @@ fn config(
     artifacts: Vec<MemoryFile>,
     options: &Options,
 ) -> Result<Config, GatewayError> {
-    let mut bootstrap = template["bootstrap"].clone();
-    bootstrap["static_resources"]["listeners"] = Value::Array(listeners);
+    let mut bootstrap = bootstrap(template, listeners, None, options);
     // Discovery asks for them, even where nobody is told.
     bootstrap["node"] = json!({ "id": "tollgate", "cluster": "tollgate" });
     if let Some(folder) = &options.work_dir {

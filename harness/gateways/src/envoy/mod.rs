@@ -1,6 +1,7 @@
 //! A real Envoy as a child process.
 
 mod admin;
+mod called;
 mod config;
 mod discovery;
 mod external;

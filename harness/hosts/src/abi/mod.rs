@@ -47,6 +47,7 @@ pub(crate) use known::known;
 pub use known::{HOST_FUNCTIONS, HostFunction};
 pub(crate) use life::{Life, Vm};
 pub(crate) use limits::{FUEL, MEMORY_BYTES, TABLE_ELEMENTS};
-pub(crate) use state::{Phase, State};
+pub(crate) use state::{Identity, Phase, State};
 pub(crate) use trap::{Trap, unknown_import, wrong_signature};
+pub use upstream::CALL_BODY;
 pub(crate) use version::Version;

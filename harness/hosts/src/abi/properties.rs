@@ -2,9 +2,6 @@ use super::guest::{bytes, give_bytes};
 use super::status::{Outcome, Status};
 use super::{Guest, Phase, State, Version};
 
-/// The root id that every plugin is configured with, here and in the gateways: C++ and AssemblyScript SDKs look up
-/// the factory that was registered under it.
-const ROOT_ID: &[u8] = b"";
 /// Properties that a guest may set: bytes of all of them with their paths, and how many.
 const LIMIT_BYTES: usize = 16 * 1024 * 1024;
 const LIMIT_PROPERTIES: usize = 1024;
@@ -61,8 +58,8 @@ impl State {
         }
         let parts: Vec<&[u8]> = path.split(|&byte| byte == 0).collect();
         match *parts {
-            [b"plugin_root_id"] => Some(ROOT_ID.to_owned()),
-            [b"plugin_name"] => Some(self.plugin_name.clone().into_bytes()),
+            [b"plugin_root_id"] => Some(self.identity.root_id.clone().into_bytes()),
+            [b"plugin_name"] => Some(self.identity.name.clone().into_bytes()),
             // Envoy's value for a VM that was given no id.
             [b"plugin_vm_id"] => Some(Vec::new()),
             [b"route_name" | b"cluster_name"] => Some(b"tollgate".to_vec()),

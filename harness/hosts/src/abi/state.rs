@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use tollgate_fixtures::Plugin;
+
 use super::Version;
 use super::headers::Found;
 use super::metrics::Metrics;
@@ -24,6 +26,20 @@ pub(crate) enum Phase {
     End,
 }
 
+/// What a plugin is called: by its configuration, and by the SDK inside it.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) name: String,
+    /// [`Plugin::root_id`].
+    pub(crate) root_id: String,
+}
+
+impl From<&Plugin> for Identity {
+    fn from(plugin: &Plugin) -> Self {
+        Self { name: plugin.name.clone(), root_id: plugin.root_id.clone() }
+    }
+}
+
 /// What the host functions of one instance remember.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -31,7 +47,7 @@ pub(crate) struct State {
     pub(crate) phase: Phase,
     /// The stream that is handled; between requests an empty one.
     pub(crate) exchange: Exchange,
-    pub(crate) plugin_name: String,
+    pub(crate) identity: Identity,
     pub(crate) plugin_config: Vec<u8>,
     pub(crate) log: Log,
     /// Properties that the guest set on the stream at hand, by path.
@@ -65,12 +81,12 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(version: Version, plugin_name: &str, plugin_config: &[u8]) -> Self {
+    pub(crate) fn new(version: Version, identity: &Identity, plugin_config: &[u8]) -> Self {
         Self {
             version,
             phase: Phase::Start,
             exchange: Exchange::default(),
-            plugin_name: plugin_name.to_owned(),
+            identity: identity.clone(),
             plugin_config: plugin_config.to_owned(),
             log: Log::default(),
             properties: HashMap::new(),

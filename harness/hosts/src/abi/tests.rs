@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::status::Status;
-use super::{Guest, HOST_FUNCTIONS, HostFunction, Phase, State, Version, for_each_import};
+use super::{Guest, HOST_FUNCTIONS, HostFunction, Identity, Phase, State, Version, for_each_import};
 use crate::Exchange;
 
 const MEMORY: usize = 64 * 1024;
@@ -39,7 +39,8 @@ impl Guest for Fake {
 
 impl Fake {
     fn new(version: Version, phase: Phase) -> Self {
-        let mut state = State::new(version, "fake", b"configuration");
+        let mut state =
+            State::new(version, &Identity { name: "fake".to_owned(), root_id: "root".to_owned() }, b"configuration");
         let fields = |list: &[(&str, &str)]| -> Vec<(String, String)> {
             list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
@@ -301,8 +302,8 @@ fn configuration_bodies_and_properties_are_there() {
     assert_eq!(fake.status("proxy_get_buffer_bytes", &[7, 100, 3, 0, 4]), 2, "begins after the end");
     assert_eq!(fake.status("proxy_get_buffer_bytes", &[4, 0, 3, 0, 4]), 1, "there is no such buffer");
     let properties: [(&[u8], &[u8]); 8] = [
-        (b"plugin_root_id", b""),
-        (b"plugin_root_id\0", b""),
+        (b"plugin_root_id", b"root"),
+        (b"plugin_root_id\0", b"root"),
         (b"plugin_name", b"fake"),
         (b"plugin_vm_id", b""),
         (b"request\0path", b"/a?b=c"),

@@ -10,8 +10,8 @@ use crate::Headers;
 /// Answers that an instance may wait for, and gRPC streams that it may have open.
 const LIMIT_WAITING: usize = 1024;
 const LIMIT_STREAMS: usize = 1024;
-/// Body of the answer to an HTTP call.
-const HTTP_BODY: &[u8] = b"pass";
+/// Body of the answer to an HTTP call, in process and on Envoy.
+pub const CALL_BODY: &[u8] = b"pass";
 /// Answer to a Redis call, in its protocol: fine.
 const REDIS_BODY: &[u8] = b"+OK\r\n";
 
@@ -163,10 +163,10 @@ impl Upstream {
         if part == Part::Http {
             headers.add(":status", "200");
             headers.add("content-type", "text/plain");
-            headers.add("content-length", HTTP_BODY.len().to_string().as_str());
+            headers.add("content-length", CALL_BODY.len().to_string().as_str());
         }
         let size = match part {
-            Part::Http => HTTP_BODY.len(),
+            Part::Http => CALL_BODY.len(),
             Part::Redis => REDIS_BODY.len(),
             _ => 0,
         };
@@ -207,7 +207,7 @@ impl Upstream {
     /// A buffer of the answer. A gRPC message is empty, which is a message of every type.
     pub(crate) fn buffer(&self, buffer: u32) -> Option<&'static [u8]> {
         match (buffer, self.told.as_ref()?.part) {
-            (BUFFER_HTTP_BODY, Part::Http) => Some(HTTP_BODY),
+            (BUFFER_HTTP_BODY, Part::Http) => Some(CALL_BODY),
             (BUFFER_GRPC_MESSAGE, Part::GrpcMessage) => Some(&[]),
             (BUFFER_REDIS, Part::Redis) => Some(REDIS_BODY),
             _ => None,

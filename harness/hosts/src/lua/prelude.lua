@@ -9,8 +9,8 @@
 --   set_body(half, bytes), respond(status, body), respond_header(name, value)   whether it was done
 --   log(message), time_ms()
 --   iterates(object, iterate)        only in a Lua whose `pairs` does not ask `__pairs`: makes it ask
--- Maps and halves are numbered as in Context.
-local bind = ...
+-- Maps and halves are numbered as in Context. `call_body` is what the upstream that scripts call answers.
+local bind, call_body = ...
 
 local type, tostring, tonumber, error, setmetatable, pairs = type, tostring, tonumber, error, setmetatable, pairs
 local raw_load, rawget, select, next, concat, floor = load, rawget, select, next, table.concat, math.floor
@@ -165,6 +165,30 @@ local function answer(_, headers, content)
   error(responded, 0)
 end
 
+-- The upstream answers at once and always the same, as it answers Proxy-Wasm plugins; it has every cluster. Envoy has an
+-- asynchronous call's answer thrown away, whether that is asked for by a flag or among options.
+local function call(_, cluster, headers, content, options, flag)
+  if type(cluster) ~= "string" then cluster = text(cluster, 1, "httpCall") end
+  if type(headers) ~= "table" then
+    error("bad argument #2 to 'httpCall' (table expected, got " .. type(headers) .. ")", 2)
+  end
+  if cluster == "" then
+    error("http call cluster invalid. Must be configured", 2)
+  end
+  if headers[":path"] == nil or headers[":method"] == nil or headers[":authority"] == nil then
+    error("http call headers must include ':path', ':method', and ':authority'", 2)
+  end
+  if content ~= nil and type(content) ~= "string" then text(content, 3, "httpCall") end
+  local asynchronous = flag
+  if type(options) == "table" then
+    asynchronous = options.asynchronous
+  else
+    number(options, 4, "httpCall")
+  end
+  if asynchronous then return end
+  return { [":status"] = "200", ["content-type"] = "text/plain", ["content-length"] = tostring(#call_body) }, call_body
+end
+
 local function stream_handle(map, half)
   local headers, content = header_map(map), buffer(half)
   local methods = {
@@ -196,9 +220,7 @@ local function stream_handle(map, half)
       return this
     end
   end
-  function methods.httpCall()
-    error("handle:httpCall has nothing to call in process; run the script on a gateway, with `--gateway envoy`", 2)
-  end
+  methods.httpCall = call
   return object(methods)
 end
 

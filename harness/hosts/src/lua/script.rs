@@ -8,7 +8,7 @@ use mlua::{Function, Lua, LuaOptions, StdLib};
 use tollgate_fixtures::{HeaderPath, Plugin};
 
 use super::{Context, Counter, host_chunk};
-use crate::{Action, Exchange, HostError, Instance, Module, Said};
+use crate::{Action, CALL_BODY, Exchange, HostError, Instance, Module, Said};
 
 /// The stream handle, the same in every Lua. It is given `bind`, which makes what differs.
 const PRELUDE: &str = include_str!("prelude.lua");
@@ -155,7 +155,8 @@ impl<D: Dialect> Script<D> {
     /// A Lua state in which the prelude has run, and what to call once the script has, too.
     fn prepare(&self, context: &Rc<Context>) -> mlua::Result<(Opened, Function)> {
         let opened = D::open(context, self.metered)?;
-        let finish = opened.lua.load(PRELUDE).set_name(host_chunk("prelude")).call(&opened.bind)?;
+        let call_body = opened.lua.create_string(CALL_BODY)?;
+        let finish = opened.lua.load(PRELUDE).set_name(host_chunk("prelude")).call((&opened.bind, call_body))?;
         D::close(&opened.lua)?;
         Ok((opened, finish))
     }

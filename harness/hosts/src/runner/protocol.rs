@@ -1,8 +1,6 @@
 //! What a host and its runner say to each other: one JSON value a line. The runner begins with [`Hello`]; then it answers
 //! each [`Ask`] with one [`Answer`], and exits when its stdin ends.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use tollgate_fixtures::{HeaderPath, Plugin};
 use tollgate_record::PluginKind;
@@ -98,19 +96,7 @@ impl From<&Plugin> for WirePlugin {
 impl From<WirePlugin> for Plugin {
     fn from(plugin: WirePlugin) -> Self {
         let WirePlugin { name, bytes, workload_checked, on } = plugin;
-        Self {
-            name,
-            bytes: Arc::from(bytes.0),
-            workload_checked,
-            language: "Lua".to_owned(),
-            kind: PluginKind::Lua,
-            variant: None,
-            on,
-            sha256: String::new(),
-            path: None,
-            sdk: None,
-            toolchain: None,
-        }
+        Self { on, workload_checked, ..Self::new(name, PluginKind::Lua, bytes.0) }
     }
 }
 

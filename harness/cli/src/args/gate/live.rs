@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 
 use super::{OutcomeArgs, percent};
-use crate::args::{PlacementArg, duration};
+use crate::args::{GatewayArgs, PlacementArg, duration};
 
 pub(super) const LIVE_EXAMPLES: &str = "Examples:
   tollgate gate live --base old.wasm --head new.wasm
@@ -55,12 +55,8 @@ pub(crate) struct LiveGateArgs {
     /// Where the probe and the gateway's worker run (default: same-core where the machine lets them)
     #[arg(long, value_enum)]
     pub(crate) placement: Option<PlacementArg>,
-    /// Envoy's binary (default: $TOLLGATE_ENVOY, PATH, then the cache folder)
-    #[arg(long, value_name = "PATH")]
-    pub(crate) envoy: Option<PathBuf>,
-    /// First port of the gateway's listeners, one per arm (default: any free ones)
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) base_port: Option<u16>,
+    #[command(flatten)]
+    pub(crate) of_gateway: GatewayArgs,
     /// Seed of every shuffle (default: from the clock; it is in the record)
     #[arg(long)]
     pub(crate) seed: Option<u64>,

@@ -49,8 +49,7 @@ fn measure(options: &LiveGateArgs, out: &std::path::Path) -> anyhow::Result<Reco
     known("gateway", &options.gateway, all())?;
     let gateway = tollgate_gateways::gateway(&options.gateway).context("a gateway that is listed is found")?;
     let selectors = Selectors {
-        envoy: options.envoy.clone(),
-        base_port: options.base_port,
+        gateway: options.of_gateway.clone(),
         request: options.request.clone(),
         workloads: options.workload.iter().cloned().collect(),
         ..Selectors::default()
