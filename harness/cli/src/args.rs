@@ -1,20 +1,27 @@
 //! The command line. Names and meanings are those of the README.
 
+mod examples;
 pub(crate) mod gate;
 mod gateway;
 pub(crate) mod prove;
 mod scenario;
+pub(crate) mod settings;
+mod tools;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{
+    Arg, ArgAction, Args as ClapArgs, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use serde::{Deserialize, Serialize};
 use tollgate_gateways::Wish;
 use tollgate_record::{Arrivals, TimeBudget};
 
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use scenario::{ReloadArgs, ScaleArgs, ScenarioArgs, ScenarioLoadArgs, ScenarioName, ScenarioOptions};
+pub(crate) use tools::{CompletionsArgs, InspectArgs, InstallArgs, Installable, ListArgs, ManArgs, TextFormat};
 
 /// What a gateway plugin costs each request: measured in process and on a live gateway, proved equal, with intervals.
 #[derive(Debug, Parser)]
@@ -27,15 +34,19 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Verify, measure, print the table, write record.json and report.html
-    #[command(after_help = RUN_EXAMPLES)]
+    #[command(after_help = examples::RUN)]
     Run(RunArgs),
     /// Go on with a run that was interrupted or killed: only what is missing is measured
+    #[command(after_help = examples::RESUME)]
     Resume(ResumeArgs),
     /// Run every arm once and prove that all did the same work
+    #[command(after_help = examples::VERIFY)]
     Verify(VerifyArgs),
-    /// Plugins, hosts, gateways and workloads; what is missing here and how to get it
-    List,
+    /// Plugins, hosts, gateways and workloads; what is missing here and how to get it; what disturbs measurements here
+    #[command(after_help = examples::LIST)]
+    List(ListArgs),
     /// Two records side by side: what changed by more than the noise
+    #[command(after_help = examples::COMPARE)]
     Compare(gate::CompareArgs),
     /// Whether a plugin got slower: a verdict and an exit status for CI
     #[command(after_help = gate::GATE_EXAMPLES)]
@@ -47,13 +58,23 @@ pub(crate) enum Verb {
     #[command(after_help = scenario::SCENARIO_EXAMPLES)]
     Scenario(ScenarioArgs),
     /// Install a gateway into your cache folder
+    #[command(after_help = examples::INSTALL)]
     Install(InstallArgs),
     /// Figures of a record, without measuring
+    #[command(after_help = examples::SUMMARY)]
     Summary(SummaryArgs),
     /// The HTML report of one or more records
+    #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
     /// What a plugin imports, exports and needs, and who here would refuse it
+    #[command(after_help = examples::INSPECT)]
     Inspect(InspectArgs),
+    /// Completions for a shell, on stdout
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// The manual page of a verb, on stdout, or all of them into a folder
+    #[command(after_help = examples::MAN)]
+    Man(ManArgs),
     /// A process that measures for its parent; speaks JSON lines
     #[command(hide = true)]
     Worker,
@@ -62,14 +83,36 @@ pub(crate) enum Verb {
     ExtProc,
 }
 
-const RUN_EXAMPLES: &str = "Examples:
-  tollgate run                                     all plugins, in process and on the embedded gateway
-  tollgate run --gateway envoy                     and on a real Envoy (see `tollgate install envoy`)
-  tollgate run --plugin lua --gateway envoy --gateway nginx --gateway haproxy
-  tollgate run --plugin ./mine.wasm --config c.json --time quick
-  tollgate run --plugin lua --plugin rust-sdk --only in-process
-  tollgate run --gateway envoy --load 10s          and latency at 25, 50 and 75 % of what it can do
-  tollgate run --plugin ./mine.wasm --only in-process --soak 60s";
+/// The command line with the options of every verb. Those of settings are taken out before it is parsed, and are here for
+/// help, completions and manual pages.
+pub(crate) fn command() -> Command {
+    let option = |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help).global(true);
+    let file = option(
+        "settings",
+        "Settings of this file in place of ./tollgate.toml: options by their names, see `tollgate run --help`",
+    );
+    let none = option("no-settings", "Without settings");
+    Args::command().arg(file.value_name("FILE")).arg(none.action(ArgAction::SetTrue))
+}
+
+/// The command line without the verbs that only we call, which generators would show.
+pub(crate) fn visible() -> Command {
+    let whole = command();
+    let about = whole.get_about().cloned();
+    Command::new("tollgate")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(about.unwrap_or_default())
+        .disable_help_subcommand(true)
+        .args(whole.get_arguments())
+        .subcommands(whole.get_subcommands().filter(|verb| !verb.is_hide_set()))
+}
+
+/// What words ask for; the first is the program.
+pub(crate) fn parse(words: &[OsString]) -> Result<Args, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(words)?;
+    Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
 
 /// What to run: shared by `run` and `verify`.
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -268,34 +311,6 @@ pub(crate) struct VerifyArgs {
     pub(crate) repeat: Option<u64>,
 }
 
-#[derive(Debug, ClapArgs)]
-pub(crate) struct InspectArgs {
-    /// A plugin's name, or the path of a .wasm or .lua
-    #[arg(value_name = "NAME|PATH")]
-    pub(crate) plugin: String,
-    /// How to print it
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: TextFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TextFormat {
-    Text,
-    Json,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct InstallArgs {
-    /// What to install
-    #[arg(value_enum)]
-    pub(crate) what: Installable,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Installable {
-    Envoy,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     Table,
@@ -338,4 +353,23 @@ pub(crate) struct ReportArgs {
     /// Instead of writing HTML, replace the table between the markers of this Markdown file
     #[arg(long, value_name = "FILE", conflicts_with = "out")]
     pub(crate) splice: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_has_examples() {
+        for verb in visible().get_subcommands() {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains(&format!("  tollgate {}", verb.get_name())), "{}: {help}", verb.get_name());
+        }
+    }
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        command().debug_assert();
+        visible().debug_assert();
+    }
 }

@@ -48,27 +48,34 @@ impl CpuTicks {
         Some(Self { total: ticks.iter().take(8).sum(), idle: ticks.get(3)? + ticks.get(4)?, stolen: *ticks.get(7)? })
     }
 
+    /// Ticks since `earlier`; none when there were none yet.
+    pub(crate) fn since(self, earlier: Self) -> Option<u64> {
+        self.total.checked_sub(earlier.total).filter(|&ticks| ticks > 0)
+    }
+
     /// Share of the time since `earlier` that was stolen, 0 to 1.
     pub(crate) fn steal_share_since(self, earlier: Self) -> Option<f64> {
-        let total = self.total.checked_sub(earlier.total).filter(|&ticks| ticks > 0)?;
-        Some(self.stolen.saturating_sub(earlier.stolen) as f64 / total as f64)
+        Some(self.stolen.saturating_sub(earlier.stolen) as f64 / self.since(earlier)? as f64)
+    }
+
+    /// Share of the time since `earlier` in which somebody was at work, 0 to 1.
+    pub(crate) fn busy_share_since(self, earlier: Self) -> Option<f64> {
+        Some(1.0 - self.idle.saturating_sub(earlier.idle) as f64 / self.since(earlier)? as f64)
     }
 }
 
 /// How long the machine is watched for others at work: fifty ticks of the kernel's clock for each core.
-const WATCH: Duration = Duration::from_millis(500);
+pub(crate) const WATCH: Duration = Duration::from_millis(500);
 
 /// Share of CPU time that others use while we sleep.
 fn busy_share() -> Option<f64> {
     let before = CpuTicks::now()?;
     std::thread::sleep(WATCH);
-    let now = CpuTicks::now()?;
-    let total = now.total.checked_sub(before.total).filter(|&ticks| ticks > 0)?;
-    Some(1.0 - now.idle.saturating_sub(before.idle) as f64 / total as f64)
+    CpuTicks::now()?.busy_share_since(before)
 }
 
 /// Median cost of a clock reading in nanoseconds, from batches of a thousand.
-fn clock_ns() -> f64 {
+pub(crate) fn clock_ns() -> f64 {
     let mut batches: Vec<u128> = (0..51)
         .map(|_| {
             let start = Instant::now();
@@ -82,7 +89,7 @@ fn clock_ns() -> f64 {
     batches[batches.len() / 2] as f64 / 1_000.0
 }
 
-fn load_average() -> Option<[f64; 3]> {
+pub(crate) fn load_average() -> Option<[f64; 3]> {
     let text = fs::read_to_string("/proc/loadavg").ok()?;
     let mut words = text.split(' ').map_while(|word| word.parse().ok());
     Some([words.next()?, words.next()?, words.next()?])
@@ -95,7 +102,7 @@ fn os_name() -> Option<String> {
 }
 
 /// The value of the first `name : value` line.
-fn field(text: &str, name: &str) -> Option<String> {
+pub(crate) fn field(text: &str, name: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
         (key.trim() == name).then(|| value.trim().to_owned())

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use tollgate_gateways::{decide_placement, place};
 use tollgate_record::{Entry, Environment, Journal, Placement, Plan, Record, SCHEMA, TimeBudget};
 
-use crate::args::{PlacementArg, Selectors};
+use crate::args::{PlacementArg, Selectors, settings};
 use crate::machine::CpuTicks;
 use crate::schedule::Schedule;
 use crate::select::Selection;
@@ -110,11 +110,11 @@ fn timed_with_limits(selection: &Selection) -> bool {
     hosts.into_iter().any(tollgate_hosts::Host::is_metered)
 }
 
-/// The command that repeats the run: what was typed, and the seed where it was drawn. The program's own path is of
+/// The command that repeats the run: what was typed or set, and the seed where it was drawn. The program's own path is of
 /// this machine only and says nothing.
 pub(crate) fn command_line(seed: u64) -> Vec<String> {
     let mut words: Vec<String> = vec!["tollgate".to_owned()];
-    words.extend(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()));
+    words.extend(settings::words().iter().skip(1).map(|word| word.to_string_lossy().into_owned()));
     if !words.iter().any(|word| word == "--seed" || word.starts_with("--seed=")) {
         words.extend(["--seed".to_owned(), seed.to_string()]);
     }

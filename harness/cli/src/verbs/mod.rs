@@ -1,11 +1,13 @@
 //! One file per verb of the command line.
 
 pub(crate) mod compare;
+pub(crate) mod completions;
 pub(crate) mod ext_proc;
 pub(crate) mod gate;
 pub(crate) mod inspect;
 pub(crate) mod install;
 pub(crate) mod list;
+pub(crate) mod man;
 pub(crate) mod prove;
 pub(crate) mod report;
 pub(crate) mod resume;

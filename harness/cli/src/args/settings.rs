@@ -1,0 +1,377 @@
+//! Settings from a `tollgate.toml`: options by the names that they have on the command line, which wins.
+//!
+//! They become words behind the verb, as if they had been typed, so that there is one parser, one set of errors, and one
+//! command line in the record. A key stands for its verb and for what is beneath it: `quiet = true` at the top is for every
+//! verb that has `--quiet`, one in `[gate]` for every gate.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use anyhow::Context as _;
+use clap::{Arg, ArgAction, Command};
+use toml::{Table, Value};
+
+use crate::select::known;
+use crate::status::usage;
+
+/// Looked for in the current folder.
+pub(crate) const FILE: &str = "tollgate.toml";
+
+/// What was typed, with the settings in it.
+#[derive(Debug, Default)]
+pub(crate) struct Merged {
+    /// The words to parse, and to repeat; the first is the program.
+    pub(crate) words: Vec<OsString>,
+    /// The file that the settings are of; none when there was none to read.
+    pub(crate) file: Option<PathBuf>,
+    /// The words of it.
+    pub(crate) added: Vec<String>,
+}
+
+impl Merged {
+    /// What came from the file, in words.
+    pub(crate) fn said(&self) -> Option<String> {
+        let file = self.file.as_ref().filter(|_| !self.added.is_empty())?;
+        Some(format!("settings of {}: {}", file.display(), self.added.join(" ")))
+    }
+
+    /// Whether no messages are wanted.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.words.iter().any(|word| word == "--quiet" || word == "-q")
+    }
+}
+
+/// The words that the program was started with and those of its settings, as they are to be repeated.
+pub(crate) fn words() -> Vec<OsString> {
+    WORDS.get().cloned().unwrap_or_else(|| std::env::args_os().collect())
+}
+
+static WORDS: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// Puts the settings into what was typed, and remembers it for [`words`].
+pub(crate) fn of_program(command: &Command) -> anyhow::Result<Merged> {
+    let merged = merge(command, std::env::args_os().collect(), Path::new(FILE))?;
+    WORDS.get_or_init(|| merged.words.clone());
+    Ok(merged)
+}
+
+/// Puts the settings into what was typed. `default` is read, if it is there, when no file is named.
+fn merge(command: &Command, typed: Vec<OsString>, default: &Path) -> anyhow::Result<Merged> {
+    let (words, wanted) = Wanted::take_from(typed)?;
+    let asked = |names: &[&str]| words.iter().any(|word| names.iter().any(|name| word == name));
+    let (path, begin) = verb(command, &words);
+    let verb = match path.last() {
+        Some(verb) if !verb.is_hide_set() && !asked(&["-h", "--help", "-V", "--version"]) => *verb,
+        // Nobody sets anything for `tollgate` alone or for a process that it has started.
+        _ => return Ok(Merged { words, ..Merged::default() }),
+    };
+    let Some((file, text)) = wanted.read(default)? else { return Ok(Merged { words, ..Merged::default() }) };
+    let added = of_text(command, &path, verb, &text, &words[begin..]).with_context(|| file.display().to_string())?;
+    let mut merged = words;
+    merged.splice(begin..begin, added.iter().map(OsString::from));
+    Ok(Merged { words: merged, file: Some(file), added })
+}
+
+/// Which file is read.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    Default,
+    Named(PathBuf),
+    Nothing,
+}
+
+impl Wanted {
+    /// Takes its own options out of what was typed: they are not to be repeated, since what they brought is.
+    fn take_from(typed: Vec<OsString>) -> anyhow::Result<(Vec<OsString>, Self)> {
+        let (mut words, mut wanted) = (Vec::new(), Self::Default);
+        let mut set = |to| match std::mem::replace(&mut wanted, to) {
+            Self::Default => Ok(()),
+            _ => Err(usage("give --settings or --no-settings once")),
+        };
+        let mut typed = typed.into_iter();
+        while let Some(word) = typed.next() {
+            match word.to_str() {
+                Some("--no-settings") => set(Self::Nothing)?,
+                Some("--settings") => match typed.next() {
+                    Some(file) => set(Self::Named(file.into()))?,
+                    None => words.push(word),
+                },
+                Some(text) if text.starts_with("--settings=") => set(Self::Named(text["--settings=".len()..].into()))?,
+                _ => words.push(word),
+            }
+        }
+        Ok((words, wanted))
+    }
+
+    /// The file and its text; none when there is none to read.
+    fn read(self, default: &Path) -> anyhow::Result<Option<(PathBuf, String)>> {
+        let (file, must_be) = match self {
+            Self::Nothing => return Ok(None),
+            Self::Default => (default.to_owned(), false),
+            Self::Named(file) => (file, true),
+        };
+        match std::fs::read_to_string(&file) {
+            Ok(text) => Ok(Some((file, text))),
+            Err(error) if error.kind() == ErrorKind::NotFound && !must_be => Ok(None),
+            Err(error) => {
+                let file = file.display();
+                Err(usage(format!("cannot read the settings {file}: {error}; check the path, or add --no-settings")))
+            }
+        }
+    }
+}
+
+/// The verb with those above it, and where its options begin. Before a verb there are no options with values.
+fn verb<'c>(command: &'c Command, words: &[OsString]) -> (Vec<&'c Command>, usize) {
+    let mut path = Vec::new();
+    let mut begin = words.len().min(1);
+    let mut inner = command;
+    while let Some(found) = words.get(begin).and_then(|word| inner.find_subcommand(word)) {
+        path.push(found);
+        inner = found;
+        begin += 1;
+    }
+    (path, begin)
+}
+
+/// The words that a file adds for a verb, without those of options that were typed.
+fn of_text(
+    command: &Command,
+    path: &[&Command],
+    verb: &Command,
+    text: &str,
+    typed: &[OsString],
+) -> anyhow::Result<Vec<String>> {
+    let table: Table = text.parse().map_err(|error: toml::de::Error| usage(error.to_string().trim_end().to_owned()))?;
+    check(command, &table)?;
+    let mut settings: BTreeMap<&str, &Value> = BTreeMap::new();
+    let mut inner = Some(&table);
+    for name in [None].into_iter().chain(path.iter().map(|verb| Some(verb.get_name()))) {
+        if let Some(name) = name {
+            inner = inner.and_then(|table| table.get(name)?.as_table());
+        }
+        settings.extend(inner.into_iter().flatten().map(|(key, value)| (key.as_str(), value)));
+    }
+    let mut words = Vec::new();
+    for option in options(verb) {
+        let name = option.get_long().unwrap_or_default();
+        match settings.get(name) {
+            Some(value) if !is_typed(option, typed) => words.extend(words_of(option, name, value)?),
+            _ => {}
+        }
+    }
+    Ok(words)
+}
+
+/// What can be set for a verb.
+fn options(verb: &Command) -> impl Iterator<Item = &Arg> {
+    let is_ours = |option: &&Arg| {
+        option.get_long().is_some()
+            && !matches!(
+                option.get_action(),
+                ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
+            )
+            && !["settings", "no-settings"].contains(&option.get_id().as_str())
+    };
+    verb.get_arguments().filter(is_ours)
+}
+
+/// The options of a verb and of what is beneath it.
+fn all_options<'c>(verb: &'c Command, names: &mut BTreeSet<&'c str>) {
+    names.extend(options(verb).filter_map(|option| option.get_long()));
+    verb.get_subcommands().filter(|verb| !verb.is_hide_set()).for_each(|verb| all_options(verb, names));
+}
+
+/// Refuses a key that is no verb and no option, wherever it is: it may be for the next verb.
+fn check(verb: &Command, table: &Table) -> anyhow::Result<()> {
+    let mut names = BTreeSet::new();
+    all_options(verb, &mut names);
+    let inner: BTreeMap<&str, &Command> =
+        verb.get_subcommands().filter(|verb| !verb.is_hide_set()).map(|verb| (verb.get_name(), verb)).collect();
+    let owned = |name: &&str| (*name).to_owned();
+    for (key, value) in table {
+        match (value, inner.get(key.as_str())) {
+            (Value::Table(table), Some(verb)) => check(verb, table)?,
+            (Value::Table(_), None) if inner.is_empty() => {
+                return Err(usage(format!("{} has nothing in which a table `{key}` could be", verb.get_name())));
+            }
+            (Value::Table(_), None) => known("verb", key, inner.keys().map(owned))?,
+            (_, _) => known(&format!("option of {}", verb.get_name()), key, names.iter().map(owned))?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether an option was typed.
+fn is_typed(option: &Arg, typed: &[OsString]) -> bool {
+    let is_it = |word: &OsStr| {
+        let word = word.to_string_lossy();
+        match (word.strip_prefix("--"), word.strip_prefix('-')) {
+            (Some(long), _) => Some(long.split('=').next().unwrap_or(long)) == option.get_long(),
+            (None, Some(short)) => option.get_short().is_some_and(|letter| short.starts_with(letter)),
+            (None, None) => false,
+        }
+    };
+    typed.iter().any(|word| is_it(word))
+}
+
+/// An option with a value of the file, as it would be typed.
+fn words_of(option: &Arg, name: &str, value: &Value) -> anyhow::Result<Vec<String>> {
+    let flag = format!("--{name}");
+    let at_most = option.get_num_args().map_or(1, |range| range.max_values());
+    match (option.get_action(), value) {
+        (ArgAction::SetTrue, Value::Boolean(true)) => Ok(vec![flag]),
+        (ArgAction::SetTrue, Value::Boolean(false)) => Ok(Vec::new()),
+        (ArgAction::SetTrue, _) => Err(usage(format!("`{name}` takes true or false"))),
+        (_, Value::Array(values)) if at_most > 1 => {
+            let values = values.iter().map(|value| scalar(name, value));
+            Ok([flag].into_iter().map(Ok).chain(values).collect::<anyhow::Result<_>>()?)
+        }
+        (ArgAction::Append, Value::Array(values)) => {
+            let words = values.iter().map(|value| Ok([flag.clone(), scalar(name, value)?]));
+            Ok(words.collect::<anyhow::Result<Vec<_>>>()?.concat())
+        }
+        (_, Value::Array(_)) => Err(usage(format!("`{name}` takes one value, not several"))),
+        _ => Ok(vec![flag, scalar(name, value)?]),
+    }
+}
+
+/// A value as it would be typed.
+fn scalar(name: &str, value: &Value) -> anyhow::Result<String> {
+    match value {
+        Value::String(text) if text.starts_with('-') => Err(usage(format!("`{name}` takes no value like `{text}`"))),
+        Value::String(text) => Ok(text.clone()),
+        Value::Integer(number) => Ok(number.to_string()),
+        Value::Float(number) => Ok(number.to_string()),
+        _ => Err(usage(format!("`{name}` takes a text or a number, as on the command line"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(typed: &str, settings: &str) -> Result<String, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        std::fs::write(&file, settings).unwrap();
+        let typed = ["tollgate"].into_iter().chain(typed.split_whitespace()).map(OsString::from).collect();
+        let merged = merge(&crate::args::command(), typed, &file).map_err(|error| format!("{error:#}"))?;
+        let words: Vec<_> = merged.words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        crate::args::parse(&merged.words).map_err(|error| error.to_string())?;
+        Ok(words.join(" "))
+    }
+
+    #[test]
+    fn values_of_every_kind_come_as_they_would_be_typed() {
+        let settings = r#"
+            quiet = true
+            [run]
+            gateway = ["envoy", "nginx"]
+            host = "wasmtime"
+            operations = [0, 5]
+            insecure = false
+            time = "quick"
+            load = "1s"
+            load-rate = 250.5
+            seed = 7
+            [gate]
+            out = "gate-out"
+            [gate.live]
+            copies = 2
+            margin = "1us"
+        "#;
+        for (typed, words) in [
+            (
+                "run --plugin lua",
+                "run --host wasmtime --gateway envoy --gateway nginx --operations 0 --operations 5 --time quick --load 1s \
+                 --load-rate 250.5 --seed 7 --quiet --plugin lua",
+            ),
+            (
+                "gate live --base a --head b",
+                "gate live --margin 1us --copies 2 --quiet --out gate-out --base a --head b",
+            ),
+            ("gate --record a b", "gate --out gate-out --record a b"),
+            ("resume -q", "resume -q"),
+            ("summary r.json", "summary r.json"),
+        ] {
+            assert_eq!(merged(typed, settings), Ok(words.to_owned()), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_was_typed_wins() {
+        let settings = "quiet = true\n[run]\ntime = 'thorough'\ngateway = ['envoy', 'nginx']";
+        for (typed, words) in [
+            ("run --time quick -q", "run --gateway envoy --gateway nginx --time quick -q"),
+            ("run --time=quick --gateway haproxy", "run --quiet --time=quick --gateway haproxy"),
+            ("--no-settings run", "run"),
+            ("run --no-settings --seed 1", "run --seed 1"),
+            ("run --help", "run --help"),
+            ("worker", "worker"),
+        ] {
+            let got = merged(typed, settings);
+            if typed.contains("--help") {
+                assert!(got.unwrap_err().contains("Usage"), "{typed}");
+            } else {
+                assert_eq!(got, Ok(words.to_owned()), "{typed}");
+            }
+        }
+    }
+
+    #[test]
+    fn required_options_may_be_in_the_file() {
+        let record = "[gate]\nrecord = ['a.json', 'b.json']";
+        assert_eq!(merged("gate", record), Ok("gate --record a.json b.json".to_owned()));
+        let sides = "[gate.live]\nbase = 'a.wasm'\nhead = 'b.wasm'";
+        assert_eq!(merged("gate live", sides), Ok("gate live --base a.wasm --head b.wasm".to_owned()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_what_is_right_whatever_the_verb() {
+        for (settings, hint) in [
+            ("quite = true", "did you mean `quiet`?"),
+            ("[run]\ngatway = 'envoy'", "no option of run `gatway`; did you mean `gateway`?"),
+            ("[rum]\ntime = 'quick'", "no verb `rum`; did you mean `run`?"),
+            ("[gate.life]\nstarts = 3", "no verb `life`; did you mean `live`?"),
+            ("[run.time]\nquick = true", "table `time`"),
+            ("run = 5", "no option of tollgate `run`"),
+            ("[verify]\nplugin = { name = 'lua' }", "table `plugin`"),
+            ("[verify]\nhelp = true", "no option of verify `help`"),
+            ("[worker]\nx = 1", "no verb `worker`"),
+            ("[verify]\ninsecure = 'yes'", "takes true or false"),
+            ("[verify]\nrepeat = [1, 2]", "takes one value"),
+            ("[verify]\nrepeat = true", "a text or a number"),
+            ("[verify]\nplugin = [['lua']]", "a text or a number"),
+            ("[verify]\nplugin = '--quiet'", "no value like"),
+            ("[verify]\nrepeat = 0", "0 is not in"),
+            ("[verify", "tollgate.toml"),
+        ] {
+            let error = merged("verify", settings).unwrap_err();
+            assert!(error.contains(hint), "{settings}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_example_in_the_help_is_right() {
+        let (_, example) = crate::args::examples::RUN.split_once("wins.\n").unwrap();
+        let words = "run --gateway envoy --gateway nginx --time thorough --quiet";
+        assert_eq!(merged("run", example), Ok(words.to_owned()));
+    }
+
+    #[test]
+    fn a_file_that_is_named_must_be_there_and_one_that_is_not_need_not() {
+        let of = |typed: &str| {
+            let typed = typed.split(' ').map(OsString::from).collect();
+            merge(&crate::args::command(), typed, Path::new("/no/such/tollgate.toml"))
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(of("tollgate run").unwrap().file, None);
+        assert!(of("tollgate run --settings /no/such.toml").unwrap_err().contains("check the path"));
+        assert!(of("tollgate run --settings a --no-settings").unwrap_err().contains("once"));
+        assert!(crate::args::parse(&of("tollgate run --settings").unwrap().words).is_err());
+    }
+}
