@@ -8,7 +8,7 @@ use crate::load::{LoadArm, LoadFigures};
 use crate::summary::{Summary, SummaryCell};
 use crate::text::visible;
 
-const COLUMNS: [&str; 44] = [
+const COLUMNS: [&str; 45] = [
     "plugin",
     "language",
     "kind",
@@ -25,6 +25,7 @@ const COLUMNS: [&str; 44] = [
     "added_high_ns",
     "confidence",
     "between_starts",
+    "between_share",
     "gateway_added_p50_ns",
     "gateway_added_low_ns",
     "gateway_added_high_ns",
@@ -115,6 +116,7 @@ fn line(cell: &SummaryCell, life: Option<&Lifecycle>) -> Vec<String> {
     fields.push(number(added.and_then(|added| added.high)));
     fields.push(number(added.and_then(|added| added.confidence)));
     fields.push(number(added.map(|added| added.between_starts)));
+    fields.push(number(added.and_then(|added| added.between_share)));
     let gateway = cell.gateway_added_ns;
     fields.push(number(gateway.map(|added| added.p50)));
     fields.push(number(gateway.and_then(|added| added.low)));

@@ -113,6 +113,7 @@ fn chain(line: &ScaleLine, point: &ScalePoint) -> Named {
         ("added_high_ns", number(added.and_then(|added| added.high))),
         ("confidence", number(added.and_then(|added| added.confidence))),
         ("between_starts", number(added.map(|added| added.between_starts))),
+        ("between_share", number(added.and_then(|added| added.between_share))),
         ("gateway_added_p50_ns", number(gateway.map(|added| added.p50))),
         ("gateway_added_low_ns", number(gateway.and_then(|added| added.low))),
         ("gateway_added_high_ns", number(gateway.and_then(|added| added.high))),

@@ -24,6 +24,9 @@ pub struct Estimate {
     /// Whether the replicates are fresh starts. When false there was one start, the replicates are its blocks, and
     /// the interval does not know how starts differ: it is too narrow.
     pub between_starts: bool,
+    /// Share, 0 to 1, of the variance of the starts' figures that the blocks within them do not explain: how far starts
+    /// differ beyond the noise of each. None for fewer than two starts.
+    pub between_share: Option<f64>,
     /// Starts that gave a figure.
     pub starts: u32,
 }
@@ -117,6 +120,7 @@ pub(crate) fn over_starts(estimates: &[f64]) -> Option<Estimate> {
         high: interval.map(|(_, high, _)| high),
         confidence: interval.map(|(_, _, confidence)| confidence),
         between_starts: true,
+        between_share: None,
         starts: estimates.len() as u32,
     })
 }
@@ -136,8 +140,35 @@ fn over_blocks(starts: impl Iterator<Item = Vec<f64>>) -> Option<Estimate> {
     let measured: Vec<Vec<f64>> = starts.filter(|blocks| !blocks.is_empty()).collect();
     match measured.as_slice() {
         [only] => Some(Estimate { between_starts: false, starts: 1, ..over_starts(only)? }),
-        many => over_starts(&many.iter().filter_map(|blocks| median(blocks)).collect::<Vec<_>>()),
+        many => {
+            let estimates: Vec<f64> = many.iter().filter_map(|blocks| median(blocks)).collect();
+            let within = many.iter().map(|blocks| variance_of_median(blocks)).sum::<f64>() / many.len().max(1) as f64;
+            Some(Estimate { between_share: between_share(&estimates, within), ..over_starts(&estimates)? })
+        }
     }
+}
+
+/// Variance of the values around their mean, without bias; 0 for fewer than two.
+pub(crate) fn variance(values: &[f64]) -> f64 {
+    if values.len() < 2 {
+        return 0.0;
+    }
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64
+}
+
+/// Variance of the median of so many values as they tell it themselves: pi/2 times that of their mean, for as many values
+/// of a normal distribution.
+pub(crate) fn variance_of_median(values: &[f64]) -> f64 {
+    variance(values) / values.len().max(1) as f64 * std::f64::consts::FRAC_PI_2
+}
+
+/// Share, 0 to 1, of the variance of replicates' estimates that their own values do not explain, of which `within` is the
+/// mean variance. None for fewer than two replicates, or alike ones. Source: S. R. Searle, G. Casella and C. E. McCulloch,
+/// "Variance Components" (1992), chapter 3: by the analysis of variance, cut off at 0.
+pub(crate) fn between_share(estimates: &[f64], within: f64) -> Option<f64> {
+    let total = variance(estimates);
+    (estimates.len() > 1 && total > 0.0).then(|| (1.0 - within / total).clamp(0.0, 1.0))
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {
@@ -250,6 +281,10 @@ mod tests {
         let two = added_ns(&[series, other]).unwrap();
         assert_eq!((two.p50, two.low, two.high), (16.0, Some(12.0), Some(20.0)));
         assert_eq!((two.between_starts, two.starts, two.confidence), (true, 2, Some(0.5)));
+        // Blocks of 10, 12 and 14: 4 / 3 pi / 2 within the one start, nothing within the other; 32 between 12 and 20.
+        let within = 4.0 / 3.0 * std::f64::consts::FRAC_PI_2 / 2.0;
+        assert!((two.between_share.unwrap() - (1.0 - within / 32.0)).abs() < 1e-12, "{two:?}");
+        assert_eq!(one.between_share, None);
         assert_eq!(added_ns(&[]), None);
         assert_eq!(added_ns(&[Series::of_values(0, &[5])]), None);
     }

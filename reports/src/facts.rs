@@ -1,5 +1,6 @@
 //! Where and how a run was made, in one line each: what a figure is worth nothing without.
 
+use crate::estimate::median;
 use crate::number::{date, percent};
 use crate::summary::Summary;
 use crate::text;
@@ -24,6 +25,10 @@ pub(crate) fn how(summary: &Summary) -> String {
     }
     if let Some(confidence) = confidence(summary) {
         how.push_str(&format!(", intervals of at least {} confidence", percent(confidence)));
+    }
+    let between: Vec<f64> = summary.cells.iter().filter_map(|cell| cell.added_ns?.between_share).collect();
+    if let Some(between) = median(&between) {
+        how.push_str(&format!(", {} of the variance between starts (median row)", percent(between)));
     }
     let placement: Vec<String> = run
         .placement

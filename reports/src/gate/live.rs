@@ -5,10 +5,9 @@
 
 use tollgate_record::{CellId, FailureClass, LiveGate, Placement, Record, Series, Side};
 
-use super::replicates::variance;
 use super::sign_rule::SignRule;
 use super::{Change, ControlCheck, GateKind, Outcome, Row, SmallestEffect, Unit, Verdict};
-use crate::estimate::{median, median_interval};
+use crate::estimate::{median, median_interval, variance};
 use crate::instruments;
 use crate::number::{signed_us, us};
 

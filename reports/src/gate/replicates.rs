@@ -1,7 +1,7 @@
 //! What fresh processes say together. The process is the replicate: within one, blocks agree far better than processes do.
 
 use super::binomial::{at_least, first, least_successes};
-use crate::estimate::{median, median_interval_of};
+use crate::estimate::{between_share, median, median_interval_of, variance_of_median};
 
 /// What the processes of one cell measured: an estimate each, and how their blocks spread.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +29,7 @@ impl Replicates {
             let logs: Vec<f64> = blocks.iter().map(|[base, head]| (*head as f64 / *base as f64).ln()).collect();
             let Some(estimate) = median(&logs) else { continue };
             estimates.push(estimate);
-            // Of a median of so many values, pi/2 times that of their mean.
-            variances.push(variance(&logs) / logs.len() as f64 * std::f64::consts::FRAC_PI_2);
+            variances.push(variance_of_median(&logs));
         }
         let within_variance = variances.iter().sum::<f64>() / variances.len().max(1) as f64;
         Self { estimates, within_variance }
@@ -113,8 +112,7 @@ impl Replicates {
     /// Share, 0 to 1, of the variance of the processes' estimates that their own blocks do not explain: how far
     /// processes differ beyond the noise within them. None for fewer than two.
     pub fn between_share(&self) -> Option<f64> {
-        let total = variance(&self.estimates);
-        (self.len() > 1 && total > 0.0).then(|| (1.0 - self.within_variance / total).clamp(0.0, 1.0))
+        between_share(&self.estimates, self.within_variance)
     }
 
     /// Processes far out: more than three times the quartiles' distance from the nearer quartile (Tukey). They are
@@ -143,13 +141,4 @@ impl LogMargin {
     pub fn of_share(share: f64) -> Self {
         Self { slower: share.ln_1p(), faster: (-share).ln_1p() }
     }
-}
-
-/// Variance of the values around their mean, without bias; 0 for fewer than two.
-pub(super) fn variance(values: &[f64]) -> f64 {
-    if values.len() < 2 {
-        return 0.0;
-    }
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64
 }
