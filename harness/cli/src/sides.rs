@@ -1,5 +1,7 @@
 //! Base and head of a live gate as arms of one gateway, with the gate's controls.
 
+use std::path::Path;
+
 use tollgate_fixtures::{Plugin, Workload};
 use tollgate_gateways::Gateway;
 use tollgate_record::{CellId, LiveGate, Mode, Phase, Side};
@@ -12,7 +14,10 @@ use crate::status::usage;
 
 /// What the arms that spin take each, nanoseconds, besides what makes one of them longer: so long that what the script
 /// costs by itself is little beside it.
-const SPIN_NS: u64 = 10_000;
+pub(crate) const SPIN_NS: u64 = 10_000;
+
+/// A side's plugin, and what a request asks of it.
+type Asked = (Plugin, Workload);
 
 /// The arms of a live gate.
 pub(crate) fn select(
@@ -21,39 +26,57 @@ pub(crate) fn select(
     gateway: &'static dyn Gateway,
     plan: &LiveGate,
 ) -> anyhow::Result<Selection> {
-    let asked = workload(options, selectors)?;
+    let asked = workload(options.config.as_deref(), options.workload.is_some(), selectors)?;
     let [base, head] = [&options.base, &options.head].map(|side| side_of(side.as_deref(), options, gateway, &asked));
     let (base, head) = (base?, head?);
     if base.kind != head.kind {
         let (base, head) = (base.kind.name(), head.kind.name());
         return Err(usage(format!("base is {base} and head is {head}; a gate compares two builds of one plugin")));
     }
+    Ok(arms(gateway, plan, &asked, [(base, asked.clone()), (head, asked.clone())]))
+}
 
-    let mut arms = vec![control(gateway, "A", &asked), control(gateway, "A'", &asked)];
-    let sides = [(Side::Base, &base), (Side::Head, &head)];
-    for (side, plugin) in sides {
-        arms.extend(plan.arms(side).iter().map(|name| arm(Mode::Live, gateway.name(), name, plugin, &asked)));
+/// The arms of a live gate whose right answer is known: both sides spin, for so many nanoseconds.
+pub(crate) fn spinning(
+    gateway: &'static dyn Gateway,
+    plan: &LiveGate,
+    asked: &Workload,
+    [base_ns, head_ns]: [u64; 2],
+) -> Selection {
+    arms(gateway, plan, asked, [spin(base_ns, asked), spin(head_ns, asked)])
+}
+
+fn spin(spin_ns: u64, asked: &Workload) -> Asked {
+    (tollgate_fixtures::spin(), Workload { config: spin_ns.to_string().into_bytes(), ..asked.clone() })
+}
+
+/// Controls, the sides as often as the plan says, and the known slowdown.
+fn arms(gateway: &'static dyn Gateway, plan: &LiveGate, asked: &Workload, [base, head]: [Asked; 2]) -> Selection {
+    let mut arms = vec![control(gateway, "A", asked), control(gateway, "A'", asked)];
+    let kind = base.0.kind;
+    let sides = [(Side::Base, base), (Side::Head, head)];
+    for (side, asked) in &sides {
+        arms.extend(plan.arms(*side).iter().map(|name| arm(Mode::Live, gateway.name(), name, asked)));
     }
     for (name, spin_ns) in [(LiveGate::SPIN, SPIN_NS), (LiveGate::LONGER_SPIN, SPIN_NS + plan.longer_ns)] {
-        let workload = Workload { config: spin_ns.to_string().into_bytes(), ..asked.clone() };
-        arms.push(arm(Mode::Live, gateway.name(), name, &tollgate_fixtures::spin(), &workload));
+        arms.push(arm(Mode::Live, gateway.name(), name, &spin(spin_ns, asked)));
     }
     let mut selection = Selection { live: vec![(gateway, arms)], ..Selection::default() };
     // What is wrong in process is not taken to a gateway; external plugins have no host in process.
-    if let Some(host) = tollgate_hosts::host_for(base.kind) {
-        let of_side = |(side, plugin): (Side, &Plugin)| {
-            plan.arms(side).first().map(|name| arm(Mode::InProcess, host.name(), name, plugin, &asked))
+    if let Some(host) = tollgate_hosts::host_for(kind) {
+        let of_side = |(side, asked): &(Side, Asked)| {
+            plan.arms(*side).first().map(|name| arm(Mode::InProcess, host.name(), name, asked))
         };
-        selection.in_process = sides.into_iter().filter_map(of_side).collect();
+        selection.in_process = sides.iter().filter_map(of_side).collect();
     }
-    Ok(selection)
+    selection
 }
 
 /// What a request asks of both sides.
-fn workload(options: &LiveGateArgs, selectors: &Selectors) -> anyhow::Result<Workload> {
-    let config = config(options.config.as_deref())?;
+pub(crate) fn workload(file: Option<&Path>, checked: bool, selectors: &Selectors) -> anyhow::Result<Workload> {
+    let config = config(file)?;
     let known = workloads(selectors, Unasked::Defaults)?;
-    let asked = own_workloads(&known, config.as_deref(), options.workload.is_some());
+    let asked = own_workloads(&known, config.as_deref(), checked);
     asked.into_iter().next().ok_or_else(|| usage("the catalogue has no workload; this build is broken"))
 }
 
@@ -83,7 +106,7 @@ fn control(gateway: &dyn Gateway, name: &str, workload: &Workload) -> Arm {
     Arm { id: id(Mode::Live, gateway.name(), name, NO_WORKLOAD), plugin: None, workload: workload.clone() }
 }
 
-fn arm(mode: Mode, host: &str, name: &str, plugin: &Plugin, workload: &Workload) -> Arm {
+fn arm(mode: Mode, host: &str, name: &str, (plugin, workload): &Asked) -> Arm {
     Arm { id: id(mode, host, name, &workload.name), plugin: Some(plugin.clone()), workload: workload.clone() }
 }
 

@@ -98,3 +98,56 @@ fn what_cannot_be_judged_is_a_usage_error() {
         assert!(stderr(&output).contains(words), "{args:?}: {}", stderr(&output));
     }
 }
+
+#[test]
+fn a_proof_of_the_live_gate_is_counted_kept_and_put_into_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let args = ["prove", "hogs", "--gateway", "embedded", "--slowdown", "100us", "--runs", "1", "--time", "300ms"];
+    let output = run(&[&args[..], &["--quiet", "--out", out]].concat());
+    let said = stdout(&output);
+    assert_eq!(status(&output), 0, "{said}{}", stderr(&output));
+    for words in ["live gate on embedded", "two sides alike", "head +100.0 µs slower", "wrong verdict", "of 1 ("] {
+        assert!(said.contains(words), "`{words}` is missing: {said}");
+    }
+    let path = folder.path().join("prove.json");
+    let record = tollgate_record::ProveRecord::read(&path).unwrap();
+    let truths: Vec<u64> = record.runs.iter().map(|run| run.live.as_ref().unwrap().truth_ns).collect();
+    assert_eq!(truths, [0, 100_000]);
+    // The plugin spins far longer than whatever else goes on, unless all is lost.
+    let slower = record.runs[1].live.as_ref().unwrap();
+    assert!((30_000_000..1_000_000_000).contains(&slower.estimate_ps.unwrap()), "{slower:?}");
+
+    let page = folder.path().join("page.md");
+    let (begin, end) = ("<!-- tollgate-proofs:begin -->", "<!-- tollgate-proofs:end -->");
+    std::fs::write(&page, format!("before\n{begin}\nreplaced\n{end}\nafter\n")).unwrap();
+    let splice = |path: &Path| run(&["report", path.to_str().unwrap(), "--splice", page.to_str().unwrap()]);
+    assert_eq!(status(&splice(&path)), 0, "{}", stderr(&splice(&path)));
+    let text = std::fs::read_to_string(&page).unwrap();
+    assert!(text.starts_with("before\n<!--") && text.ends_with("-->\nafter\n") && !text.contains("replaced"), "{text}");
+    assert!(text.contains("| `tollgate prove hogs --gateway embedded"), "{text}");
+
+    // A page without the marks, a proof without a page, what is neither.
+    std::fs::write(&page, "no marks").unwrap();
+    let damaged = folder.path().join("damaged.json");
+    std::fs::write(&damaged, std::fs::read_to_string(&path).unwrap().replace("embedded", "emb\u{0}")).unwrap();
+    for (output, said) in [
+        (splice(&path), "tollgate-proofs:begin"),
+        (run(&["report", path.to_str().unwrap()]), "--splice"),
+        (splice(&damaged), "damaged.json"),
+    ] {
+        assert_eq!(status(&output), 2, "{said}: {}", stderr(&output));
+        assert!(stderr(&output).contains(said), "{said}: {}", stderr(&output));
+    }
+    for (args, said) in [
+        (&["prove", "aa", "--gateway", "embedded", "--plugin", "lua"][..], "--gateway"),
+        (&["prove", "power", "--gateway", "embedded", "--slowdown", "1%"], "1us"),
+        (&["prove", "power", "--slowdown", "1us"], "--gateway"),
+        (&["prove", "power", "--slowdown", "1"], "1us"),
+        (&["prove", "aa", "--gateway", "envoi"], "did you mean `envoy`"),
+    ] {
+        let output = run(args);
+        assert_eq!(status(&output), 2, "{args:?}: {}{}", stdout(&output), stderr(&output));
+        assert!(stderr(&output).contains(said), "{args:?}: {}", stderr(&output));
+    }
+}

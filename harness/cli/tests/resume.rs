@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::{children, run, runs, status, stderr, stdout, tollgate};
-use tollgate_record::{Phase, Record, RecordError, Series};
+use tollgate_record::{GateRecord, Phase, ProveRecord, Record, RecordError, Series};
 
 const ARGS: [&str; 9] =
     ["run", "--time", "quick", "--quiet", "--only", "in-process", "--plugin", "boundary", "--workload"];
@@ -201,4 +201,146 @@ fn what_changed_in_between_or_is_no_run_is_not_gone_on_with() {
         assert_eq!(Record::read(&path).unwrap(), record, "it is left as it was");
         assert!(!folder.path().join("journal.jsonl").exists());
     }
+}
+
+/// Starts the command, and kills it when what `seen` looks for is there.
+fn killed_when<T>(args: &[&str], seen: impl Fn() -> Option<T>) -> T {
+    let mut run = Run(tollgate().args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        assert!(run.0.try_wait().unwrap().is_none(), "it was done before it was killed: {args:?}");
+        if seen().is_some() {
+            run.kill();
+            return seen().unwrap();
+        }
+        assert!(Instant::now() < deadline, "nothing was finished: {args:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+const QUICK: [&str; 7] = ["--quiet", "--workload", "headers", "--processes", "12", "--layouts", "3"];
+
+#[test]
+fn a_killed_gate_is_gone_on_with_and_keeps_its_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let journal = folder.path().join("gate-journal.jsonl");
+    let args = ["gate", "in-process", "--base", "boundary", "--head", "boundary", "--out", out];
+    let before = killed_when(&[&args[..], &QUICK].concat(), || {
+        GateRecord::read(&journal).ok().filter(|record| record.cells[0].processes.len() >= 2)
+    });
+    // What was interrupted is never a pass.
+    assert_eq!(status(&run(&["gate", "in-process", "--record", journal.to_str().unwrap()])), 4);
+
+    let resume = ["resume", "--quiet", out];
+    let output = run(&resume);
+    assert!([0, 3, 4].contains(&status(&output)), "{}{}", stdout(&output), stderr(&output));
+    assert!(!journal.exists() && folder.path().join("gate.json").exists());
+    let path = folder.path().join("gate-record.json");
+    let after = GateRecord::read(&path).unwrap();
+    assert!(!after.interrupted && after.finished_unix_ms.is_some());
+    let (cell, known) = (&after.cells[0], &before.cells[0]);
+    assert_eq!((cell.processes.len(), &cell.slowdown), (12, &known.slowdown));
+    assert!(known.processes.iter().all(|process| cell.processes.contains(process)), "one is lost or another");
+    assert_eq!((&after.plan, after.started_unix_ms), (&before.plan, before.started_unix_ms));
+
+    let output = run(&resume);
+    assert_eq!(status(&output), 2);
+    assert!(stderr(&output).contains("was not interrupted"), "{}", stderr(&output));
+    type Edit = fn(&mut GateRecord);
+    let edits: [(&str, Edit); 4] = [
+        ("another CPU", |record| record.environment.cpu_model = Some("another".to_owned())),
+        ("another plan", |record| record.plan.margin_ppm = 9_000),
+        ("other versions", |record| drop(record.environment.versions.insert("wasmtime".to_owned(), "1".to_owned()))),
+        ("another artifact", |record| record.cells[0].base.sha256 = "0".repeat(64)),
+    ];
+    for (what, edit) in edits {
+        let mut record = GateRecord { interrupted: true, ..after.clone() };
+        edit(&mut record);
+        record.write(&path).unwrap();
+        let output = run(&resume);
+        assert_eq!(status(&output), 2, "{what}: {}", stderr(&output));
+        assert!(stderr(&output).contains(what), "{what}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_killed_live_gate_is_gone_on_with_and_keeps_its_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let journal = folder.path().join("journal.jsonl");
+    let args =
+        ["gate", "live", "--gateway", "embedded", "--base", "lua", "--head", "lua", "--time", "300ms", "--quiet"];
+    let live =
+        |record: &Record| series(record).into_iter().filter(|(cell, _)| cell.contains("embedded")).collect::<Vec<_>>();
+    let before = killed_when(&[&args[..], &["--margin", "10us", "--out", out]].concat(), || {
+        Record::read(&journal).ok().filter(|record| live(record).iter().any(|(_, series)| series.start == 1))
+    });
+    let output = run(&["resume", "--quiet", out]);
+    assert!([0, 3, 4].contains(&status(&output)), "{}{}", stdout(&output), stderr(&output));
+    let after = Record::read(&folder.path().join("record.json")).unwrap();
+    assert!(!after.interrupted && folder.path().join("gate.json").exists());
+    let all = live(&after);
+    let kept = live(&before).into_iter().filter(|(_, series)| series.start == 0);
+    assert!(kept.clone().count() > 0 && kept.into_iter().all(|known| all.contains(&known)));
+    assert!(all.iter().any(|(_, series)| series.start == 4));
+}
+
+#[test]
+fn a_killed_proof_is_gone_on_with_and_more_runs_are_added_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let journal = folder.path().join("prove-journal.jsonl");
+    let prove = |what: &str, runs: &str, more: &[&str]| {
+        let args = ["prove", what, "--plugin", "boundary", "--out", out, "--runs", runs];
+        [&args[..], &QUICK, more].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let run = |args: &[String]| run(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let args = prove("aa", "2", &[]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let before = killed_when(&args, || ProveRecord::read(&journal).ok().filter(|record| record.runs.len() == 1));
+    let output = run(&["resume", "--quiet", out].map(str::to_owned));
+    assert_eq!(status(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    let path = folder.path().join("prove.json");
+    let resumed = ProveRecord::read(&path).unwrap();
+    assert_eq!((resumed.runs.len(), resumed.wanted, resumed.interrupted), (2, Some(2), false));
+    assert_eq!((&resumed.runs[0], resumed.sittings.len()), (&before.runs[0], 1));
+    assert!(!journal.exists());
+
+    let record = path.to_str().unwrap();
+    let output = run(&prove("aa", "3", &["--continue", record]));
+    assert_eq!(status(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    let more = ProveRecord::read(&path).unwrap();
+    assert_eq!((more.runs.len(), &more.runs[..2], more.sittings.len()), (3, &resumed.runs[..], 2));
+    assert_eq!(more.sittings[1].first_run, 2);
+
+    // Enough already; of another question; of another machine or artifact.
+    let refused = |args: &[String], said: &str| {
+        let output = run(args);
+        assert_eq!(status(&output), 2, "{said}: {}{}", stdout(&output), stderr(&output));
+        assert!(stderr(&output).contains(said), "{said}: {}", stderr(&output));
+    };
+    refused(&prove("aa", "3", &["--continue", record]), "3 runs already");
+    refused(&prove("power", "4", &["--continue", record]), "another question");
+    refused(&prove("aa", "4", &["--continue", record, "--margin", "1%"]), "other settings");
+    refused(&prove("aa", "4", &["--continue", record, "--seed", "1"]), "--seed");
+    type Edit = fn(&mut ProveRecord);
+    let edits: [(&str, Edit); 5] = [
+        ("another CPU", |record| record.environment.cpu_model = None),
+        ("another artifact", |record| record.subjects[0].sha256 = "0".repeat(64)),
+        ("another request", |record| record.subjects[0].request_sha256 = "0".repeat(64)),
+        ("another slowdown", |record| record.runs[1].asked_ppm = 1),
+        ("does not say which artifacts", |record| record.subjects.clear()),
+    ];
+    for (said, edit) in edits {
+        let mut other = more.clone();
+        edit(&mut other);
+        other.write(&path).unwrap();
+        refused(&prove("aa", "4", &["--continue", record]), said);
+    }
+
+    // The time that is allowed may be too short for a run.
+    let output = run(&prove("aa", "2", &["--time-limit", "1ms"]));
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    assert!(stderr(&output).contains("stopped before a run was done"), "{}", stderr(&output));
 }

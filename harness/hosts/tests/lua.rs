@@ -111,7 +111,7 @@ fn a_call_is_answered_as_proxy_wasm_plugins_are() {
     for host in lua_hosts() {
         let exchange = must_run(
             host,
-            r#"local headers = { [":method"] = "GET", [":path"] = "/", [":authority"] = "a" }
+            r##"local headers = { [":method"] = "GET", [":path"] = "/", [":authority"] = "a" }
         local fields, body = handle:httpCall("any", headers, "body", 100)
         assert(fields[":status"] == "200" and fields["content-length"] == tostring(#body))
         handle:headers():add("x-body", body)
@@ -119,7 +119,7 @@ fn a_call_is_answered_as_proxy_wasm_plugins_are() {
         assert(select("#", handle:httpCall("any", headers, nil, { asynchronous = true })) == 0, "by an option")
         local ok, why = pcall(handle.httpCall, handle, "any", { [":path"] = "/" }, "", 100)
         assert(not ok and why:find("':authority'", 1, true), why)
-        assert(not pcall(handle.httpCall, handle, "", headers, "", 100), "no cluster")"#,
+        assert(not pcall(handle.httpCall, handle, "", headers, "", 100), "no cluster")"##,
         );
         assert_eq!(exchange.request.get("x-body"), Some(tollgate_hosts::CALL_BODY), "{}", host.name());
     }

@@ -69,6 +69,21 @@ pub struct GatePlan {
     pub equivalence_alpha_ppm: u32,
 }
 
+impl GatePlan {
+    /// Whether anything can be measured and said by it.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Self { processes, layouts, blocks_per_layout, margin_ppm, .. } = *self;
+        if processes == 0 || layouts == 0 || blocks_per_layout == 0 || margin_ppm == 0 || margin_ppm >= 1_000_000 {
+            return Err("its plan is none: no processes, no blocks or no margin".to_owned());
+        }
+        let alphas = [self.alpha_ppm, self.confirm_alpha_ppm, self.equivalence_alpha_ppm];
+        if alphas.iter().any(|&alpha| alpha == 0 || alpha >= 1_000_000) {
+            return Err("its plan allows no chance of error, or any".to_owned());
+        }
+        Ok(())
+    }
+}
+
 /// A cell with what its processes measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +102,17 @@ pub struct GateCell {
     pub confirmation: Vec<GateProcess>,
     /// Why there is no figure.
     pub error: Option<Failure>,
+}
+
+impl GateCell {
+    /// Whether that process of the batch is done.
+    pub fn has(&self, batch: Batch, number: u32) -> bool {
+        let processes = match batch {
+            Batch::First => &self.processes,
+            Batch::Confirmation => &self.confirmation,
+        };
+        processes.iter().any(|process| process.number == number)
+    }
 }
 
 /// A known amount of work that was put into head, to see that it is found.
@@ -248,10 +274,16 @@ impl GateRecord {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
-        let signed = Self { digest: self.digest_of_figures(), ..self.clone() };
-        let text =
-            serde_json::to_vec(&signed).map_err(|source| RecordError::Parse { path: path.to_owned(), source })?;
+        let text = self.to_vec().map_err(|source| RecordError::Parse { path: path.to_owned(), source })?;
         write_atomically(path, &text)
+    }
+
+    /// What [`GateRecord::write`] writes: the record with its digest.
+    ///
+    /// # Errors
+    /// A number of the environment is none that JSON has.
+    pub fn to_vec(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&Self { digest: self.digest_of_figures(), ..self.clone() })
     }
 
     /// FNV-1a of plan and cells as JSON: against accidents, not against malice.
@@ -264,15 +296,9 @@ impl GateRecord {
 
     /// Whether a measurement can have given this.
     fn check(&self) -> Result<(), String> {
-        let GatePlan { processes, layouts, blocks_per_layout, margin_ppm, .. } = self.plan;
+        self.plan.check()?;
+        let GatePlan { processes, layouts, blocks_per_layout, .. } = self.plan;
         let blocks = layouts.saturating_mul(blocks_per_layout);
-        let alphas = [self.plan.alpha_ppm, self.plan.confirm_alpha_ppm, self.plan.equivalence_alpha_ppm];
-        if processes == 0 || blocks == 0 || margin_ppm == 0 || margin_ppm >= 1_000_000 {
-            return Err("its plan is none: no processes, no blocks or no margin".to_owned());
-        }
-        if alphas.iter().any(|&alpha| alpha == 0 || alpha >= 1_000_000) {
-            return Err("its plan allows no chance of error, or any".to_owned());
-        }
         for (index, cell) in self.cells.iter().enumerate() {
             if self.cells[..index].iter().any(|other| other.id == cell.id) {
                 return Err(format!("it has the cell {} twice", cell.id));

@@ -41,7 +41,9 @@ pub use live_gate::{LiveGate, Side};
 pub use load::{ArmLoad, Arrivals, Capacity, Faults, Load, Traffic, Window};
 pub use memory::{Memory, MemorySample, MemorySampler, Soak};
 pub use plan::{Plan, TimeBudget};
-pub use prove::{PROVE_SCHEMA, ProveRecord, ProveRun, ProvedCell};
+pub use prove::{
+    LivePlan, PROVE_SCHEMA, ProveEntry, ProveRecord, ProveRun, ProveSubject, ProvedCell, ProvedLive, Sitting,
+};
 pub use record::{Record, SCHEMA};
 pub use scale::{Chain, Footprint, Scale, VmUse};
 pub use scenario::{

@@ -3,7 +3,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::file::{check_schema, parse_versioned, write_atomically};
-use crate::{Environment, GatePlan, Placement, RecordError};
+use crate::{Environment, GatePlan, Journal, Journaled, LiveGate, Placement, RecordError};
 
 /// Name and version of the format of what a gate was proved by. A reader refuses any other.
 pub const PROVE_SCHEMA: &str = "tollgate/prove/1";
@@ -34,10 +34,72 @@ pub struct ProveRecord {
     pub plugin: String,
     /// Busy neighbours, one for each core; 0 for none of ours.
     pub hogs: u32,
-    /// The plan of each run but for its seed.
-    pub plan: GatePlan,
+    /// The plan of each run of the in-process gate but for its seed; none where it was the live gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<GatePlan>,
+    /// The plan of each run of the live gate; none where it was the one in process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LivePlan>,
+    /// How many runs were asked for; none in records that do not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<u32>,
+    /// What every run judged, cell by cell; empty in records that do not know. Runs of another time are only added to those
+    /// of the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<ProveSubject>,
+    /// Times after the first at which runs were added; the first is that of the fields above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sittings: Vec<Sitting>,
     /// The runs, in the order in which they were.
     pub runs: Vec<ProveRun>,
+}
+
+/// How each run of a live gate measured. Its base is a plugin that spins for a known time, its head spins longer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LivePlan {
+    /// Name of the gateway.
+    pub gateway: String,
+    /// What a run set out to do.
+    pub gate: LiveGate,
+    /// How long one start measures, in milliseconds.
+    pub start_ms: u64,
+    /// What base spins, in nanoseconds per request.
+    pub spin_ns: u64,
+    /// Seed that all runs have theirs from.
+    pub seed: u64,
+}
+
+/// A cell that every run judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProveSubject {
+    /// Name of the host or gateway.
+    pub host: String,
+    /// Version that it gave of itself.
+    pub host_version: String,
+    /// Name of the workload.
+    pub workload: String,
+    /// SHA-256 of the plugin's bytes.
+    pub sha256: String,
+    /// SHA-256 of what a request hands to it: configuration, headers and bodies.
+    pub request_sha256: String,
+}
+
+/// A time at which runs were added to those of before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sitting {
+    /// Version of the program that added them.
+    pub tollgate_version: String,
+    /// The command that did.
+    pub command_line: Vec<String>,
+    /// When it began, milliseconds since 1970.
+    pub started_unix_ms: u64,
+    /// The machine, which is the same, and how busy it was.
+    pub environment: Environment,
+    /// How many runs there were before.
+    pub first_run: u32,
 }
 
 /// One run of the gate.
@@ -48,8 +110,37 @@ pub struct ProveRun {
     pub asked_ppm: u32,
     /// How long it took, in milliseconds, confirmations and controls with it.
     pub took_ms: u64,
-    /// What each cell came to.
+    /// When it was done, milliseconds since 1970; none in records that do not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_unix_ms: Option<u64>,
+    /// What each cell came to; empty of a live gate.
     pub cells: Vec<ProvedCell>,
+    /// What a live gate came to; none of one in process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<ProvedLive>,
+}
+
+/// What a run of a live gate came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProvedLive {
+    /// How much longer head spins than base, in nanoseconds per request: the truth.
+    pub truth_ns: u64,
+    /// The verdict.
+    pub verdict: String,
+    /// Whether the verdict is one for want of a control that held.
+    pub control_failed: bool,
+    /// What was no change in this run, in picoseconds per request: the margin depends on what base adds. None where nothing
+    /// was measured.
+    pub margin_ps: Option<i64>,
+    /// The estimate, and the ends of its interval, in picoseconds per request; none where there is none.
+    pub estimate_ps: Option<i64>,
+    /// Lower end.
+    pub low_ps: Option<i64>,
+    /// Upper end.
+    pub high_ps: Option<i64>,
+    /// The smallest slowdown that the run could have found, in picoseconds per request.
+    pub smallest_ps: Option<i64>,
 }
 
 /// What a cell of such a run came to.
@@ -80,15 +171,80 @@ pub struct ProvedCell {
     pub smallest_ppb: Option<i64>,
 }
 
+/// One line of a proof's journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProveEntry {
+    /// What is to be proved, and the runs that there were already.
+    Begin(Box<ProveRecord>),
+    /// A run that is done.
+    Run(ProveRun),
+    /// The runs are over.
+    End {
+        /// When, milliseconds since 1970.
+        finished_unix_ms: u64,
+        /// Whether they were stopped before they were done.
+        interrupted: bool,
+    },
+}
+
+impl Journaled for ProveRecord {
+    type Entry = ProveEntry;
+
+    fn started_unix_ms(&self) -> u64 {
+        self.sittings.last().map_or(self.started_unix_ms, |sitting| sitting.started_unix_ms)
+    }
+
+    fn begin(self) -> ProveEntry {
+        ProveEntry::Begin(Box::new(self))
+    }
+
+    fn begun(entry: ProveEntry) -> Option<Self> {
+        match entry {
+            ProveEntry::Begin(begin) => Some(Self { interrupted: true, ..*begin }),
+            _ => None,
+        }
+    }
+
+    fn apply(&mut self, entry: ProveEntry) {
+        match entry {
+            ProveEntry::Begin(_) => {}
+            ProveEntry::Run(run) => {
+                self.finished_unix_ms = run.finished_unix_ms.unwrap_or(self.finished_unix_ms);
+                self.runs.push(run);
+            }
+            ProveEntry::End { finished_unix_ms, interrupted } => {
+                self.finished_unix_ms = finished_unix_ms;
+                self.interrupted = interrupted;
+            }
+        }
+    }
+}
+
+/// The verdicts that a run can have.
+const VERDICTS: [&str; 4] = ["regression", "improvement", "equivalent", "inconclusive"];
+
 impl ProveRecord {
-    /// Reads such a record.
+    /// Reads such a record; a journal (`*.jsonl`) is read as the record that it adds up to.
     ///
     /// # Errors
-    /// It is none, of another version, or damaged.
+    /// It is none, of another version, damaged, or cannot have come from runs of a gate.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let text = std::fs::read(path).map_err(|source| RecordError::Read { path: path.to_owned(), source })?;
-        let record: Self = parse_versioned(path, &text, PROVE_SCHEMA)?;
+        Self::parse(path, &text)
+    }
+
+    /// Understands what the file at `path` holds.
+    ///
+    /// # Errors
+    /// As [`ProveRecord::read`].
+    pub fn parse(path: &Path, text: &[u8]) -> Result<Self, RecordError> {
+        let record: Self = match Journal::parse_if_one(path, text)? {
+            Some(record) => record,
+            None => parse_versioned(path, text, PROVE_SCHEMA)?,
+        };
         check_schema(path, &record.schema, PROVE_SCHEMA)?;
+        record.check().map_err(|what| RecordError::Unsound { path: path.to_owned(), what })?;
         Ok(record)
     }
 
@@ -99,5 +255,52 @@ impl ProveRecord {
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
         let text = serde_json::to_vec(self).map_err(|source| RecordError::Parse { path: path.to_owned(), source })?;
         write_atomically(path, &text)
+    }
+
+    /// Whether runs of a gate can have given this.
+    fn check(&self) -> Result<(), String> {
+        match (&self.plan, &self.live) {
+            (Some(plan), None) => plan.check()?,
+            (None, Some(live)) => live.check()?,
+            _ => return Err("it is of no gate, or of two".to_owned()),
+        }
+        let runs = self.runs.len() as u64;
+        let first_runs = self.sittings.iter().map(|sitting| u64::from(sitting.first_run));
+        if !first_runs.clone().is_sorted() || first_runs.max().is_some_and(|first| first > runs) {
+            return Err("its sittings are not in order".to_owned());
+        }
+        for (number, run) in self.runs.iter().enumerate() {
+            run.check(self.live.is_some()).map_err(|what| format!("run {number} {what}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl LivePlan {
+    fn check(&self) -> Result<(), String> {
+        let LiveGate { margin_ns, margin_share, starts, copies, .. } = self.gate;
+        if starts == 0 || copies < 2 || margin_ns == 0 || !(0.0..1.0).contains(&margin_share) {
+            return Err("its plan is none: no starts, no copies or no margin".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl ProveRun {
+    fn check(&self, is_live: bool) -> Result<(), &'static str> {
+        if self.live.is_some() != is_live || (is_live && !self.cells.is_empty()) {
+            return Err("is of another gate");
+        }
+        let of_cells = self.cells.iter().map(|cell| (&cell.verdict, cell.low_ppb, cell.high_ppb));
+        let of_live = self.live.iter().map(|live| (&live.verdict, live.low_ps, live.high_ps));
+        for (verdict, low, high) in of_cells.chain(of_live) {
+            if !VERDICTS.contains(&verdict.as_str()) {
+                return Err("has a verdict that there is not");
+            }
+            if low.zip(high).is_some_and(|(low, high)| low > high) {
+                return Err("has an interval that ends before it begins");
+            }
+        }
+        Ok(())
     }
 }

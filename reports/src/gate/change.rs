@@ -17,7 +17,7 @@ pub enum Unit {
 
 impl Unit {
     /// A difference with its sign, without its unit.
-    fn signed(self, value: f64) -> String {
+    pub(super) fn signed(self, value: f64) -> String {
         match self {
             Self::Count => format!("{value:+.0}"),
             Self::Share => signed_percent(value),
@@ -25,8 +25,16 @@ impl Unit {
         }
     }
 
+    /// The same with digits enough for what should be nothing.
+    pub(super) fn fine(self, value: f64) -> String {
+        match self {
+            Self::Share => format!("{:+.4}", value * 100.0),
+            Self::Count | Self::Nanoseconds => self.signed(value),
+        }
+    }
+
     /// What stands after a figure, with the space before it.
-    fn suffix(self) -> &'static str {
+    pub(super) fn suffix(self) -> &'static str {
         match self {
             Self::Count => "",
             Self::Share => " %",

@@ -45,6 +45,13 @@ pub fn live_is_to_be_confirmed(record: &Record) -> bool {
     judge.seen(judge.batch(&judge.changes, 0), judge.margin_ns).is_some()
 }
 
+/// What is no change in that record of a live gate, in nanoseconds per request: the plan's margin, or its share of what base
+/// adds. None of another kind of run.
+pub fn live_margin_ns(record: &Record) -> Option<f64> {
+    let plan = record.plan.live_gate.as_ref()?;
+    Some(Judge::new(record, plan).margin_ns)
+}
+
 #[derive(Clone, Copy)]
 enum Instrument {
     Probe,

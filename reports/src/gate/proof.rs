@@ -1,14 +1,12 @@
 //! What many runs of a gate whose right answer was known say of the gate: counts, with exact intervals.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
-use tollgate_record::{ProveRecord, ProveRun, ProvedCell};
+use tollgate_record::{LivePlan, ProveRecord, ProveRun, ProvedCell, ProvedLive};
 
-use super::Verdict;
 use super::binomial::clopper_pearson;
+use super::{Unit, Verdict};
 use crate::estimate::median;
-use crate::number::{percent, signed_percent};
+use crate::number::percent;
 
 /// Confidence of the intervals of counts.
 const CONFIDENCE: f64 = 0.95;
@@ -35,15 +33,24 @@ impl Count {
 
     /// In words: `300 of 300 (98.8 % to 100 %)`.
     pub fn words(&self) -> String {
-        format!("{} of {} ({} to {})", self.count, self.of, percent(self.low), percent(self.high))
+        format!("{} of {} ({})", self.count, self.of, self.interval())
+    }
+
+    /// The interval in words: `98.8 % to 100 %`.
+    pub fn interval(&self) -> String {
+        format!("{} to {}", percent(self.low), percent(self.high))
     }
 }
 
-/// All runs with one slowdown.
+/// All runs with one slowdown. Figures are in the unit of the gate: a share of base in process, nanoseconds live.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Proved {
-    /// What head was asked to cost more, as a share of base; 0 for two sides alike.
+    /// Unit of the figures.
+    pub unit: Unit,
+    /// What head was asked to cost more; 0 for two sides alike.
     pub asked: f64,
+    /// Runs in which all cells have a verdict that is neither wrong nor inconclusive.
+    pub right: Count,
     /// Runs in which a cell was said to be a regression.
     pub regression: Count,
     /// Runs in which a cell was said to be an improvement.
@@ -57,9 +64,9 @@ pub struct Proved {
     /// Runs with a verdict that is wrong: a regression or an improvement of two sides alike; a slowdown beyond the margin
     /// that is said to be none. Inconclusive is never wrong.
     pub wrong: Count,
-    /// Median, over runs and cells, of estimate minus truth, as a share of base; null without an estimate.
+    /// Median, over runs and cells, of estimate minus truth; null without an estimate.
     pub bias: Option<f64>,
-    /// Median truth by calibration.
+    /// Median truth: by calibration in process, what head spins longer live.
     pub truth: Option<f64>,
     /// Intervals that hold the truth.
     pub covered: Count,
@@ -72,54 +79,130 @@ pub struct Proved {
     pub instructions_per_turn: Option<(f64, f64)>,
 }
 
-/// The runs by what head was asked to cost, in the order of it.
-pub fn proved(record: &ProveRecord) -> Vec<Proved> {
-    let mut asked: Vec<u32> = record.runs.iter().map(|run| run.asked_ppm).collect();
-    asked.sort_unstable();
-    asked.dedup();
-    let margin_ppm = record.plan.margin_ppm;
-    let of = |asked_ppm| {
-        let runs: Vec<&ProveRun> = record.runs.iter().filter(|run| run.asked_ppm == asked_ppm).collect();
-        sum_up(asked_ppm, &runs, margin_ppm)
-    };
-    asked.into_iter().map(of).collect()
+/// What a cell of a run came to, in the unit of its gate.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judged {
+    verdict: Verdict,
+    control_failed: bool,
+    truth: f64,
+    /// What is no change.
+    margin: f64,
+    estimate: Option<f64>,
+    interval: Option<(f64, f64)>,
+    smallest: Option<f64>,
 }
 
-fn sum_up(asked_ppm: u32, runs: &[&ProveRun], margin_ppm: u32) -> Proved {
+impl Judged {
+    fn of_cell(cell: &ProvedCell, margin: f64) -> Self {
+        let share = |ppb: i64| ppb as f64 / 1e9;
+        Self {
+            verdict: verdict(&cell.verdict),
+            control_failed: cell.control_failed,
+            truth: share(cell.truth_ppb),
+            margin,
+            estimate: cell.estimate_ppb.map(share),
+            interval: cell.low_ppb.map(share).zip(cell.high_ppb.map(share)),
+            smallest: cell.smallest_ppb.map(share),
+        }
+    }
+
+    fn of_live(live: &ProvedLive, plan: &LivePlan) -> Self {
+        let ns = |ps: i64| ps as f64 / 1e3;
+        Self {
+            verdict: verdict(&live.verdict),
+            control_failed: live.control_failed,
+            truth: live.truth_ns as f64,
+            margin: live.margin_ps.map_or(plan.gate.margin_ns as f64, ns),
+            estimate: live.estimate_ps.map(ns),
+            interval: live.low_ps.map(ns).zip(live.high_ps.map(ns)),
+            smallest: live.smallest_ps.map(ns),
+        }
+    }
+
+    pub(super) fn is_wrong(&self) -> bool {
+        match self.verdict {
+            Verdict::Inconclusive => false,
+            Verdict::Improvement => true,
+            Verdict::Regression => self.truth <= 0.0,
+            Verdict::Equivalent => self.truth > self.margin,
+        }
+    }
+
+    fn error(&self) -> Option<f64> {
+        Some(self.estimate? - self.truth)
+    }
+
+    fn is_covered(&self) -> Option<bool> {
+        self.interval.map(|(low, high)| (low..=high).contains(&self.truth))
+    }
+}
+
+/// Readers refuse other words.
+fn verdict(name: &str) -> Verdict {
+    let all = [Verdict::Regression, Verdict::Improvement, Verdict::Equivalent];
+    all.into_iter().find(|verdict| verdict.name() == name).unwrap_or(Verdict::Inconclusive)
+}
+
+/// What the cells of a run came to.
+pub(super) fn judged(record: &ProveRecord, run: &ProveRun) -> Vec<Judged> {
+    if let Some((plan, live)) = record.live.as_ref().zip(run.live.as_ref()) {
+        return vec![Judged::of_live(live, plan)];
+    }
+    let margin = record.plan.as_ref().map_or(0.0, |plan| f64::from(plan.margin_ppm) / 1e6);
+    run.cells.iter().map(|cell| Judged::of_cell(cell, margin)).collect()
+}
+
+/// Unit of the figures of a record.
+pub(super) fn unit(record: &ProveRecord) -> Unit {
+    if record.live.is_some() { Unit::Nanoseconds } else { Unit::Share }
+}
+
+/// The runs by what head was asked to cost, in the order of it.
+pub fn proved(record: &ProveRecord) -> Vec<Proved> {
+    let asked = |run: &ProveRun| run.live.as_ref().map_or(u64::from(run.asked_ppm), |live| live.truth_ns);
+    let mut all: Vec<u64> = record.runs.iter().map(asked).collect();
+    all.sort_unstable();
+    all.dedup();
+    let of = |of: u64| {
+        let runs: Vec<&ProveRun> = record.runs.iter().filter(|run| asked(run) == of).collect();
+        let asked = match unit(record) {
+            Unit::Share => of as f64 / 1e6,
+            Unit::Count | Unit::Nanoseconds => of as f64,
+        };
+        sum_up(record, asked, &runs)
+    };
+    all.into_iter().map(of).collect()
+}
+
+fn sum_up(record: &ProveRecord, asked: f64, runs: &[&ProveRun]) -> Proved {
     let all = runs.len() as u32;
-    let worst = |run: &ProveRun| {
-        let verdicts = run.cells.iter().map(|cell| verdict(cell).unwrap_or(Verdict::Inconclusive));
-        verdicts.min().unwrap_or(Verdict::Inconclusive)
+    let judged: Vec<Vec<Judged>> = runs.iter().map(|run| judged(record, run)).collect();
+    let worst = |cells: &[Judged]| cells.iter().map(|cell| cell.verdict).min().unwrap_or(Verdict::Inconclusive);
+    let runs_with = |is: &dyn Fn(&[Judged]) -> bool| judged.iter().filter(|cells| is(cells)).count() as u32;
+    let counted = |wanted: Verdict| Count::new(runs_with(&|cells| worst(cells) == wanted), all);
+    let is_right = |cells: &[Judged]| {
+        !cells.is_empty() && cells.iter().all(|cell| cell.verdict != Verdict::Inconclusive && !cell.is_wrong())
     };
-    let counted = |wanted: Verdict| Count::new(runs.iter().filter(|run| worst(run) == wanted).count() as u32, all);
-    let is_wrong = |cell: &ProvedCell| match verdict(cell) {
-        None | Some(Verdict::Inconclusive) => false,
-        Some(Verdict::Improvement) => true,
-        Some(Verdict::Regression) => cell.truth_ppb <= 0,
-        Some(Verdict::Equivalent) => cell.truth_ppb > i64::from(margin_ppm) * 1_000,
-    };
-    let wrong = runs.iter().filter(|run| run.cells.iter().any(is_wrong)).count() as u32;
-    let cells: Vec<&ProvedCell> = runs.iter().flat_map(|run| &run.cells).collect();
-    let bounded: Vec<(&&ProvedCell, i64, i64)> =
-        cells.iter().filter_map(|cell| Some((cell, cell.low_ppb?, cell.high_ppb?))).collect();
-    let covered = bounded.iter().filter(|(cell, low, high)| (*low..=*high).contains(&cell.truth_ppb)).count() as u32;
-    let share = |ppb: i64| ppb as f64 / 1e9;
+    let cells: Vec<Judged> = judged.iter().flatten().copied().collect();
     let of = |values: Vec<f64>| median(&values);
-    let per_turn = |cell: &&&ProvedCell| Some(cell.spent_more? as f64 / f64::from(cell.turns));
-    let per_turn: Vec<f64> = cells.iter().filter(|cell| cell.turns > 0).filter_map(|cell| per_turn(&cell)).collect();
+    let per_turn = |cell: &ProvedCell| Some(cell.spent_more? as f64 / f64::from(cell.turns));
+    let with_turns = runs.iter().flat_map(|run| &run.cells).filter(|cell| cell.turns > 0);
+    let per_turn: Vec<f64> = with_turns.filter_map(per_turn).collect();
     Proved {
-        asked: f64::from(asked_ppm) / 1e6,
+        unit: unit(record),
+        asked,
+        right: Count::new(runs_with(&is_right), all),
         regression: counted(Verdict::Regression),
         improvement: counted(Verdict::Improvement),
         equivalent: counted(Verdict::Equivalent),
         inconclusive: counted(Verdict::Inconclusive),
-        control_failed: runs.iter().filter(|run| run.cells.iter().any(|cell| cell.control_failed)).count() as u32,
-        wrong: Count::new(wrong, all),
-        bias: of(cells.iter().filter_map(|cell| Some(share(cell.estimate_ppb? - cell.truth_ppb))).collect()),
-        truth: of(cells.iter().map(|cell| share(cell.truth_ppb)).collect()),
-        covered: Count::new(covered, bounded.len() as u32),
+        control_failed: runs_with(&|cells| cells.iter().any(|cell| cell.control_failed)),
+        wrong: Count::new(runs_with(&|cells| cells.iter().any(Judged::is_wrong)), all),
+        bias: bias(&cells),
+        truth: of(cells.iter().map(|cell| cell.truth).collect()),
+        covered: covered(&cells),
         took_ms: of(runs.iter().map(|run| run.took_ms as f64).collect()).unwrap_or_default(),
-        smallest: of(cells.iter().filter_map(|cell| cell.smallest_ppb.map(share)).collect()),
+        smallest: of(cells.iter().filter_map(|cell| cell.smallest).collect()),
         instructions_per_turn: (!per_turn.is_empty()).then(|| {
             let least = per_turn.iter().copied().fold(f64::INFINITY, f64::min);
             (least, per_turn.iter().copied().fold(0.0, f64::max))
@@ -127,68 +210,13 @@ fn sum_up(asked_ppm: u32, runs: &[&ProveRun], margin_ppm: u32) -> Proved {
     }
 }
 
-fn verdict(cell: &ProvedCell) -> Option<Verdict> {
-    let all = [Verdict::Regression, Verdict::Inconclusive, Verdict::Improvement, Verdict::Equivalent];
-    all.into_iter().find(|verdict| verdict.name() == cell.verdict)
+/// Median of estimate minus truth.
+pub(super) fn bias(cells: &[Judged]) -> Option<f64> {
+    median(&cells.iter().filter_map(Judged::error).collect::<Vec<_>>())
 }
 
-/// What was proved, as text: a paragraph for each slowdown.
-pub fn proof_text(record: &ProveRecord) -> String {
-    let plan = &record.plan;
-    let mut out = format!(
-        "{} of the in-process gate on {}: margin {}, {} processes a cell",
-        record.what,
-        record.plugin,
-        percent(f64::from(plan.margin_ppm) / 1e6),
-        plan.processes
-    );
-    match record.hogs {
-        0 => {}
-        hogs => {
-            let _ = write!(out, ", {hogs} busy neighbours");
-        }
-    }
-    if let Some(busy) = record.environment.busy_share {
-        let _ = write!(out, ", machine {} busy with other work at the start", percent(busy));
-    }
-    out.push('\n');
-    for proved in proved(record) {
-        let side = if proved.asked == 0.0 {
-            "two sides alike".to_owned()
-        } else {
-            format!("head {} % slower", signed_percent(proved.asked))
-        };
-        let _ = writeln!(out, "\n{side}, {:.1} s a run:", proved.took_ms / 1e3);
-        for (name, count) in [
-            ("regression", &proved.regression),
-            ("improvement", &proved.improvement),
-            ("equivalent", &proved.equivalent),
-            ("inconclusive", &proved.inconclusive),
-            ("wrong verdict", &proved.wrong),
-            ("interval holds the truth", &proved.covered),
-        ] {
-            let _ = writeln!(out, "  {name:<26}{}", count.words());
-        }
-        if proved.control_failed > 0 {
-            let _ = writeln!(out, "  a control failed in {}", proved.control_failed);
-        }
-        if let Some((truth, bias)) = proved.truth.zip(proved.bias) {
-            let _ =
-                writeln!(out, "  truth {:+.4} %, estimate minus truth {:+.4} % (medians)", truth * 100.0, bias * 100.0);
-        }
-        if let Some((least, most)) = proved.instructions_per_turn {
-            let _ = writeln!(out, "  instructions counted for each turn of the loop: {least:.3} to {most:.3}");
-        }
-        if let Some(smallest) = proved.smallest {
-            let _ = writeln!(
-                out,
-                "  smallest slowdown that a run could have found: {} % (median)",
-                signed_percent(smallest)
-            );
-        }
-    }
-    if record.interrupted {
-        out.push_str("\ninterrupted: these are the runs that were done\n");
-    }
-    out
+/// Intervals that hold the truth, of those that there are.
+pub(super) fn covered(cells: &[Judged]) -> Count {
+    let intervals: Vec<bool> = cells.iter().filter_map(Judged::is_covered).collect();
+    Count::new(intervals.iter().filter(|&&covered| covered).count() as u32, intervals.len() as u32)
 }

@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_record::{Cell, CellId, Mode, Phase, Record};
+use tollgate_record::{Cell, CellId, Environment, Mode, Phase, Record};
 
 use super::{Change, ControlCheck, GateKind, Outcome, Row, SmallestEffect, Unit, Verdict};
 use crate::estimate::Estimate;
@@ -53,27 +53,34 @@ impl Margin {
     }
 }
 
-/// Why two records cannot be compared, each in words; empty when they can.
-pub fn incomparable(base: &Record, head: &Record) -> Vec<String> {
+/// How two machines differ, each in words; empty when they do not.
+pub fn other_machine(base: &Environment, head: &Environment) -> Vec<String> {
     let mut reasons = Vec::new();
-    let mut differs = |what: &str, base: String, head: String| {
-        if base != head {
-            reasons.push(format!("another {what}: {base} in base, {head} in head"));
-        }
-    };
     let words = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
-    let (ours, theirs) = (&base.environment, &head.environment);
-    differs("CPU", words(&ours.cpu_model), words(&theirs.cpu_model));
-    differs("number of cores", ours.cores.to_string(), theirs.cores.to_string());
-    differs("operating system", ours.os.clone(), theirs.os.clone());
-    differs("kernel", ours.kernel.clone(), theirs.kernel.clone());
-    differs("frequency governor", words(&ours.governor), words(&theirs.governor));
     let is_virtual = |machine: Option<bool>| match machine {
         Some(true) => "virtual".to_owned(),
         Some(false) => "real".to_owned(),
         None => "unknown".to_owned(),
     };
-    differs("kind of machine", is_virtual(ours.virtual_machine), is_virtual(theirs.virtual_machine));
+    differs(&mut reasons, "CPU", words(&base.cpu_model), words(&head.cpu_model));
+    differs(&mut reasons, "number of cores", base.cores.to_string(), head.cores.to_string());
+    differs(&mut reasons, "operating system", base.os.clone(), head.os.clone());
+    differs(&mut reasons, "kernel", base.kernel.clone(), head.kernel.clone());
+    differs(&mut reasons, "frequency governor", words(&base.governor), words(&head.governor));
+    differs(&mut reasons, "kind of machine", is_virtual(base.virtual_machine), is_virtual(head.virtual_machine));
+    reasons
+}
+
+fn differs(reasons: &mut Vec<String>, what: &str, base: String, head: String) {
+    if base != head {
+        reasons.push(format!("another {what}: {base} in base, {head} in head"));
+    }
+}
+
+/// Why two records cannot be compared, each in words; empty when they can.
+pub fn incomparable(base: &Record, head: &Record) -> Vec<String> {
+    let mut reasons = other_machine(&base.environment, &head.environment);
+    let mut differs = |what: &str, base: String, head: String| differs(&mut reasons, what, base, head);
     let (ours, theirs) = (&base.plan, &head.plan);
     for (place, placement) in &ours.placement {
         if let Some(other) = theirs.placement.get(place) {

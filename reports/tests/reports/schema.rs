@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 use tollgate_record::{
-    BASELINE_SCHEMA, Baseline, BaselineCell, Counters, GATE_RECORD_SCHEMA, LiveGate, PROVE_SCHEMA, ProveRecord,
-    ProveRun, ProvedCell, Record, SCHEMA,
+    BASELINE_SCHEMA, Baseline, BaselineCell, Counters, GATE_RECORD_SCHEMA, LiveGate, PROVE_SCHEMA, ProveRecord, Record,
+    SCHEMA,
 };
 use tollgate_reports::gate::{GATE_SCHEMA, Margin, compare_records};
 use tollgate_reports::{SUMMARY_SCHEMA, json, summarize};
@@ -233,35 +233,20 @@ fn what_a_gate_measured_and_was_proved_by_is_as_their_schemas_say() {
 
     let proofs = schema("harness/record/schema/prove-1.schema.json");
     assert_eq!(proofs["properties"]["schema"]["const"], PROVE_SCHEMA);
-    let cell = ProvedCell {
-        host: "wasmtime".to_owned(),
-        workload: "headers".to_owned(),
-        turns: 200,
-        truth_ppb: 10_000_000,
-        spent_more: Some(1_000),
-        verdict: "regression".to_owned(),
-        control_failed: false,
-        estimate_ppb: Some(10_100_000),
-        low_ppb: Some(9_000_000),
-        high_ppb: Some(11_000_000),
-        smallest_ppb: None,
-    };
-    let proof = ProveRecord {
-        schema: PROVE_SCHEMA.to_owned(),
-        tollgate_version: "0".to_owned(),
-        command_line: vec!["tollgate".to_owned()],
-        started_unix_ms: 1,
-        finished_unix_ms: 2,
-        interrupted: false,
-        environment: gate.environment,
-        placement: gate.placement,
-        what: "power".to_owned(),
-        plugin: "rust-sdk".to_owned(),
-        hogs: 2,
-        plan: gate.plan,
-        runs: vec![ProveRun { asked_ppm: 10_000, took_ms: 15_000, cells: vec![cell] }],
-    };
-    holds(&proofs, &serde_json::to_value(&proof).unwrap());
+    for proof in [crate::proof::in_process(), crate::proof::live()] {
+        let value = serde_json::to_value(&proof).unwrap();
+        holds(&proofs, &value);
+        // A field that is not known is refused by both.
+        let mut found = Vec::new();
+        objects(&value, "", &mut BTreeSet::new(), &mut found);
+        for at in found {
+            let mut edited = value.clone();
+            edited.pointer_mut(&at).unwrap().as_object_mut().unwrap().insert("more".to_owned(), Value::from(1));
+            assert!(refuse(&proofs, &proofs, &edited, "$").is_err(), "{at}");
+            let text = serde_json::to_vec(&edited).unwrap();
+            assert!(ProveRecord::parse(Path::new("prove.json"), &text).is_err(), "{at}");
+        }
+    }
 
     // Those that the README cites.
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/proofs");

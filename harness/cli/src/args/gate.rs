@@ -2,7 +2,7 @@
 
 mod counters;
 pub(crate) mod in_process;
-mod live;
+pub(crate) mod live;
 
 use std::path::PathBuf;
 

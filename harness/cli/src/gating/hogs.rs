@@ -12,14 +12,7 @@ impl Hogs {
     /// One that never rests on each core that we may use.
     pub(crate) fn on_every_core() -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let allowed = rustix::thread::sched_getaffinity(None);
-        let cores: Vec<Option<u32>> = match allowed {
-            Ok(allowed) => {
-                let cores = (0..rustix::thread::CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
-                cores.map(|core| Some(core as u32)).collect()
-            }
-            Err(_) => vec![None; std::thread::available_parallelism().map_or(1, usize::from)],
-        };
+        let cores = Self::cores();
         let hog = |core: Option<u32>| {
             let stop = Arc::clone(&stop);
             std::thread::spawn(move || {
@@ -43,9 +36,21 @@ impl Hogs {
         Self { stop, threads }
     }
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> u32 {
-        self.threads.len() as u32
+    /// How many there would be.
+    pub(crate) fn wanted() -> u32 {
+        Self::cores().len() as u32
+    }
+
+    /// Cores that we may use; none of them by number where that is not known.
+    fn cores() -> Vec<Option<u32>> {
+        let allowed = rustix::thread::sched_getaffinity(None);
+        match allowed {
+            Ok(allowed) => {
+                let cores = (0..rustix::thread::CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
+                cores.map(|core| Some(core as u32)).collect()
+            }
+            Err(_) => vec![None; std::thread::available_parallelism().map_or(1, usize::from)],
+        }
     }
 }
 

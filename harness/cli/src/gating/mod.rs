@@ -5,6 +5,8 @@ mod artifacts;
 mod calibration;
 mod contest;
 mod hogs;
+pub(crate) mod live;
+mod live_prover;
 mod prover;
 
 use std::collections::BTreeMap;
@@ -30,6 +32,8 @@ pub(crate) use calibration::Calibration;
 use calibration::calibrate;
 pub(crate) use contest::{Contest, Contests, contests};
 pub(crate) use hogs::Hogs;
+pub(crate) use live::LiveGating;
+pub(crate) use live_prover::LiveProver;
 pub(crate) use prover::Prover;
 
 use contest::arms;
@@ -137,32 +141,44 @@ struct Ready {
 const PAIRS: [(usize, usize); 3] = [(0, 1), (0, 2), (1, 3)];
 
 impl Gating<'_> {
-    /// Verifies, calibrates and measures. The record is complete, or says that it was interrupted; a plugin that is wrong
-    /// is in it as a failure, and then nothing is timed.
+    /// Verifies, calibrates and measures; what was begun before is gone on with. The record is complete, or says that it
+    /// was interrupted; a plugin that is wrong is in it as a failure, and then nothing is timed.
     pub(crate) fn run(
         mut self,
         sides: (String, String),
         contests: &Contests,
         journal_path: &Path,
+        begun: Option<GateRecord>,
     ) -> anyhow::Result<GateRecord> {
         let ticks = CpuTicks::now();
         let (counters, failures) = self.verify(&contests.contests)?;
-        let mut cells: Vec<GateCell> = contests.contests.iter().map(cell).collect();
+        let mut cells: Vec<GateCell> = match &begun {
+            Some(record) => record.cells.clone(),
+            None => contests.contests.iter().map(cell).collect(),
+        };
         let is_wrong = |failure: &Failure| failure.class == FailureClass::Plugin;
         let mut ready = Vec::new();
         if !failures.values().any(is_wrong) && contests.unloadable.is_empty() && !interrupt::requested() {
-            for (cell, contest) in cells.iter_mut().zip(&contests.contests) {
-                if failures.contains_key(&cell.id) {
-                    continue;
-                }
+            for contest in &contests.contests {
+                let cell = cells.iter_mut().find(|cell| cell.id == contest.id);
+                let cell = cell.filter(|cell| cell.error.is_none() && !failures.contains_key(&cell.id));
+                let Some(cell) = cell else { continue };
                 self.progress.stage(format!("prepare {}", cell.id));
                 let head_spent = counters.get(&contest.id).and_then(spent);
-                let Some((slowdown, prepared)) = self.prepare(contest, head_spent)? else { break };
+                // What its first process was given, all are.
+                let known = (!cell.processes.is_empty()).then_some(cell.slowdown);
+                let Some((slowdown, prepared)) = self.prepare(contest, head_spent, known)? else { break };
                 cell.slowdown = slowdown;
                 ready.push(prepared);
             }
         }
-        let (mut journal, _) = Journal::create(journal_path, self.begin(sides, cells, contests))?;
+        let mut journal = match begun {
+            Some(record) => {
+                let record = GateRecord { cells, interrupted: false, finished_unix_ms: None, ..record };
+                Journal::reopen(journal_path, record)?
+            }
+            None => Journal::create(journal_path, self.begin(sides, cells, contests))?.0,
+        };
         for (cell, failure) in failures.into_iter().chain(contests.unloadable.iter().cloned()) {
             journal.append(GateEntry::Failure { cell, failure })?;
         }
@@ -204,19 +220,26 @@ impl Gating<'_> {
         Ok((counted, failures))
     }
 
-    /// The arms of a cell, compiled, and the known slowdown among them. None when interrupted.
+    /// The arms of a cell, compiled, and the known slowdown among them: the one that is known already, or one that is
+    /// calibrated. None when interrupted.
     fn prepare(
         &mut self,
         contest: &Contest,
         head_spent: Option<u64>,
+        known: Option<Option<Slowdown>>,
     ) -> anyhow::Result<Option<(Option<Slowdown>, Ready)>> {
         let replicate = replicate(&self.plan, &self.placement, [&contest.base, &contest.head]);
         let ready = |arms| Ready { id: contest.id.clone(), arms, replicate: replicate.clone() };
         let (base, head) = (self.artifacts.ready(&contest.base)?, self.artifacts.ready(&contest.head)?);
         // A plugin into which nothing can be put is measured without this control, which has then failed.
         let (source, already) = contest.source();
-        if self.artifacts.slowed(source, 1).is_err() {
+        if known == Some(None) || self.artifacts.slowed(source, 1).is_err() {
             return Ok(Some((None, ready(vec![base.clone(), head, base]))));
+        }
+        if let Some(Some(slowdown)) = known {
+            let slowed = self.artifacts.slowed(source, already + slowdown.turns)?;
+            let slowed = self.artifacts.ready(&slowed)?;
+            return Ok(Some((Some(slowdown), ready(vec![base.clone(), head, base, slowed]))));
         }
         let calibration = match self.calibrations.get(&contest.id) {
             Some(known) => *known,
@@ -248,8 +271,12 @@ impl Gating<'_> {
                 }
                 self.progress.stage(format!("{word} {}/{}", number + 1, self.plan.processes));
                 self.progress.arm(id, None);
-                let pairs = &PAIRS[..arms.len() - 1];
-                match replicate.with_seed(random.u64(..)).measure(arms, pairs)? {
+                let (pairs, seed) = (&PAIRS[..arms.len() - 1], random.u64(..));
+                // Of a run that was gone on with.
+                if journal.record().cells.iter().any(|cell| &cell.id == id && cell.has(batch, number)) {
+                    continue;
+                }
+                match replicate.with_seed(seed).measure(arms, pairs)? {
                     None => return Ok(()),
                     Some(Ok(Measured { requests_per_batch, took_ms, pairs })) => {
                         let mut pairs = pairs.into_iter();
@@ -271,12 +298,7 @@ impl Gating<'_> {
     }
 
     fn begin(&self, (base, head): (String, String), mut cells: Vec<GateCell>, contests: &Contests) -> GateRecord {
-        let mut versions = BTreeMap::from([("tollgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
-        for cell in &cells {
-            if let Some(host) = tollgate_hosts::host(&cell.id.host) {
-                versions.insert(host.name().to_owned(), host.version());
-            }
-        }
+        let versions = versions(cells.iter().map(|cell| &cell.id));
         // What cannot be loaded is a cell all the same, or it would be missing without a word.
         for (id, _) in &contests.unloadable {
             if cells.iter().all(|cell| &cell.id != id) {
@@ -299,6 +321,15 @@ impl Gating<'_> {
             digest: String::new(),
         }
     }
+}
+
+/// Versions of tollgate and of the hosts of these cells.
+pub(crate) fn versions<'a>(cells: impl Iterator<Item = &'a CellId>) -> BTreeMap<String, String> {
+    let mut versions = BTreeMap::from([("tollgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
+    for host in cells.filter_map(|cell| tollgate_hosts::host(&cell.host)) {
+        versions.insert(host.name().to_owned(), host.version());
+    }
+    versions
 }
 
 impl Contest {
@@ -336,7 +367,8 @@ fn spent(counters: &Counters) -> Option<u64> {
     counters.fuel.or(counters.lua_instructions)
 }
 
-fn cell(contest: &Contest) -> GateCell {
+/// The cell of a record, of which nothing is measured.
+pub(crate) fn cell(contest: &Contest) -> GateCell {
     let side = |arm: &Arm| arm.plugin.as_ref().map_or(NO_ARTIFACT, artifact);
     empty(contest.id.clone(), side(&contest.base), side(&contest.head))
 }

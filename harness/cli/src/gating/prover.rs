@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
-use tollgate_record::{CellId, GatePlan, Placement, ProvedCell};
+use tollgate_record::{CellId, GatePlan, Placement, ProveSubject, ProvedCell};
 use tollgate_reports::gate::{Change, Outcome, Row, in_process};
 
 use super::calibration::BASE_TURNS;
@@ -31,27 +31,49 @@ pub(crate) struct Prover {
 }
 
 impl Prover {
-    /// Calibrates the loop in each cell. None when interrupted.
+    /// What is judged in each run; nothing is measured yet.
     pub(crate) fn new(
         selectors: &Selectors,
         plugin: &str,
         plan: GatePlan,
         placement: Placement,
-        progress: &mut Progress,
-    ) -> anyhow::Result<Option<Self>> {
+    ) -> anyhow::Result<Self> {
         let (arms, unloadable) = arms(selectors, plugin)?;
         if let Some((_, failure)) = unloadable.first() {
             return Err(usage(format!("{plugin} cannot be loaded: {}", failure.message)));
         }
-        let mut artifacts = Artifacts::new()?;
-        let mut truth = BTreeMap::new();
-        for arm in &arms {
+        let (truth, controls) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { arms, artifacts: Artifacts::new()?, plan, placement, truth, controls })
+    }
+
+    /// The cells of every run.
+    pub(crate) fn subjects(&self) -> Vec<ProveSubject> {
+        let subject = |arm: &Arm| ProveSubject {
+            host: arm.id.host.clone(),
+            host_version: tollgate_hosts::host(&arm.id.host).map(|host| host.version()).unwrap_or_default(),
+            workload: arm.id.workload.clone(),
+            sha256: arm.plugin.as_ref().map(|plugin| plugin.sha256.clone()).unwrap_or_default(),
+            request_sha256: arm.workload.sha256(),
+        };
+        self.arms.iter().map(subject).collect()
+    }
+
+    /// Processes of a run that flags nothing.
+    pub(crate) fn processes(&self) -> u32 {
+        self.plan.processes * self.arms.len() as u32
+    }
+
+    /// Calibrates the loop in each cell. False when interrupted.
+    pub(crate) fn calibrate(&mut self, progress: &mut Progress) -> anyhow::Result<bool> {
+        for arm in &self.arms {
             progress.stage(format!("calibrate {}", arm.id));
-            let replicate = super::replicate(&plan, &placement, [arm]);
-            let Some(calibration) = calibrate(arm, &mut artifacts, &replicate, CALIBRATING)? else { return Ok(None) };
-            truth.insert(arm.id.clone(), calibration);
+            let replicate = super::replicate(&self.plan, &self.placement, [arm]);
+            let Some(calibration) = calibrate(arm, &mut self.artifacts, &replicate, CALIBRATING)? else {
+                return Ok(false);
+            };
+            self.truth.insert(arm.id.clone(), calibration);
         }
-        Ok(Some(Self { arms, artifacts, plan, placement, truth, controls: BTreeMap::new() }))
+        Ok(true)
     }
 
     /// One full run of the gate, from verification to confirmation, with head asked to be so much slower. None when
@@ -84,7 +106,7 @@ impl Prover {
             calibrations: &mut self.controls,
         };
         let contests = Contests { contests, unloadable: Vec::new() };
-        let record = gating.run(("base".to_owned(), "head".to_owned()), &contests, Path::new(&journal))?;
+        let record = gating.run(("base".to_owned(), "head".to_owned()), &contests, Path::new(&journal), None)?;
         if record.interrupted || interrupt::requested() {
             return Ok(None);
         }
@@ -105,12 +127,22 @@ impl Prover {
     }
 }
 
-fn proved(outcome: &Outcome, row: &Row, turns: u32, truth: f64, spent_more: Option<u64>) -> ProvedCell {
-    let ppb = |share: f64| (share * 1e9).round() as i64;
-    let (estimate, low, high) = match row.changes.first() {
+/// The first estimate of a row, and the ends of its interval.
+pub(super) fn estimated(row: &Row) -> (Option<f64>, Option<f64>, Option<f64>) {
+    match row.changes.first() {
         Some(Change::Estimated { estimate, low, high, .. }) => (Some(*estimate), *low, *high),
         Some(Change::Exact { .. }) | None => (None, None, None),
-    };
+    }
+}
+
+/// Whether the verdicts of an outcome are for want of a control that held.
+pub(super) fn a_control_failed(outcome: &Outcome) -> bool {
+    outcome.controls.iter().any(|control| !control.passed)
+}
+
+fn proved(outcome: &Outcome, row: &Row, turns: u32, truth: f64, spent_more: Option<u64>) -> ProvedCell {
+    let ppb = |share: f64| (share * 1e9).round() as i64;
+    let (estimate, low, high) = estimated(row);
     ProvedCell {
         host: row.cell.host.clone(),
         workload: row.cell.workload.clone(),
@@ -118,7 +150,7 @@ fn proved(outcome: &Outcome, row: &Row, turns: u32, truth: f64, spent_more: Opti
         truth_ppb: ppb(truth),
         spent_more,
         verdict: row.verdict.name().to_owned(),
-        control_failed: outcome.controls.iter().any(|control| !control.passed),
+        control_failed: a_control_failed(outcome),
         estimate_ppb: estimate.map(ppb),
         low_ppb: low.map(ppb),
         high_ppb: high.map(ppb),

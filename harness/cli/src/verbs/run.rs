@@ -18,7 +18,7 @@ use crate::verbs::summary;
 use crate::{interrupt, plan, urls};
 
 /// Name of the journal in its folder.
-pub(super) const JOURNAL: &str = "journal.jsonl";
+pub(crate) const JOURNAL: &str = "journal.jsonl";
 /// Name of the record.
 pub(super) const RECORD: &str = "record.json";
 

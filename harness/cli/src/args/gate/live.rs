@@ -38,11 +38,26 @@ pub(crate) struct LiveGateArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) request: Option<PathBuf>,
     /// A change up to that much per request is no change
-    #[arg(long, value_name = "TIME", value_parser = margin, default_value = "500ns")]
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "500ns")]
     pub(crate) margin: Duration,
     /// And neither is one up to that share of base's added latency
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "2%")]
     pub(crate) margin_share: f64,
+    #[command(flatten)]
+    pub(crate) starts: Starts,
+    /// Seed of every shuffle (default: from the clock; it is in the record)
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// No progress on stderr
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) outcome: OutcomeArgs,
+}
+
+/// How a gateway is started and measured, for the gate and for `prove`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Starts {
     /// Fresh starts of the gateway that decide; a change that they show is confirmed by as many more
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000), default_value = "5")]
     pub(crate) starts: u32,
@@ -57,18 +72,14 @@ pub(crate) struct LiveGateArgs {
     pub(crate) placement: Option<PlacementArg>,
     #[command(flatten)]
     pub(crate) of_gateway: GatewayArgs,
-    /// Seed of every shuffle (default: from the clock; it is in the record)
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
-    /// No progress on stderr
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
-    #[command(flatten)]
-    pub(crate) outcome: OutcomeArgs,
 }
 
-/// A margin as people write it: `500ns`, `0.5us`.
-fn margin(text: &str) -> Result<Duration, String> {
+/// The margins when none are named, in the words of the options above; `prove` asks no other.
+pub(crate) const MARGIN: Duration = Duration::from_nanos(500);
+pub(crate) const MARGIN_SHARE: f64 = 0.02;
+
+/// A short time as people write it: `500ns`, `0.5us`.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let units = [("ns", 1.0), ("us", 1e3), ("ms", 1e6)];
     let parse = |(unit, ns): (&str, f64)| Some(text.strip_suffix(unit)?.trim().parse::<f64>().ok()? * ns);
     match units.into_iter().find_map(parse) {

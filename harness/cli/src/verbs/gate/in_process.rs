@@ -6,16 +6,22 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tollgate_record::{GatePlan, GateRecord};
-use tollgate_reports::gate::{in_process, least_processes};
+use tollgate_record::{GateCell, GatePlan, GateRecord};
+use tollgate_reports::gate::{in_process, least_processes, other_machine};
 
 use super::finish;
 use crate::args::gate::in_process::{InProcessArgs, Sampling};
-use crate::gating::{Artifacts, Contests, Gating, contests};
-use crate::interrupt;
+use crate::gating::{Artifacts, Contests, Gating, cell, contests, versions};
 use crate::progress::Progress;
 use crate::status::{Status, usage};
+use crate::verbs::resume::unchanged;
 use crate::verbs::run::{clock_seed, remove};
+use crate::{interrupt, machine};
+
+/// Name of the journal in its folder.
+pub(crate) const JOURNAL: &str = "gate-journal.jsonl";
+/// Name of the record.
+pub(crate) const RECORD: &str = "gate-record.json";
 
 /// About how long a process takes, for the progress bar.
 const PROCESS: Duration = Duration::from_millis(150);
@@ -36,9 +42,54 @@ pub(crate) fn run(options: &InProcessArgs) -> anyhow::Result<Status> {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}; name another with --out", folder.display()))?;
     }
+    measure(options, (name(base), name(head)), &contests, plan, None)
+}
+
+/// Goes on with the run of a folder, with the options that it was begun with.
+pub(crate) fn resume(options: &InProcessArgs, record: GateRecord) -> anyhow::Result<Status> {
+    let (Some(base), Some(head)) = (&options.base, &options.head) else {
+        return Err(usage("that run measured nothing; begin anew"));
+    };
+    let contests = contests(&options.sampling.selectors(), base, head)?;
+    let plan = plan(&options.sampling, record.plan.seed);
+    unchanged(changes(&record, &contests, &plan))?;
+    measure(options, (record.base.clone(), record.head.clone()), &contests, plan, Some(record))
+}
+
+/// Processes of one run are replicates only when nothing changed between them.
+fn changes(record: &GateRecord, contests: &Contests, plan: &GatePlan) -> Vec<String> {
+    let versions = versions(record.cells.iter().map(|cell| &cell.id));
+    let mut changed = other_machine(&record.environment, &machine::environment(versions.clone()));
+    if record.tollgate_version != env!("CARGO_PKG_VERSION") || record.environment.versions != versions {
+        changed.push("other versions of tollgate or hosts".to_owned());
+    }
+    if &record.plan != plan || record.placement != tollgate_gateways::decide_placement() {
+        changed.push("another plan or placement".to_owned());
+    }
+    let anew: Vec<GateCell> = contests.contests.iter().map(cell).collect();
+    for known in record.cells.iter().filter(|known| known.error.is_none()) {
+        match anew.iter().find(|cell| cell.id == known.id) {
+            None => changed.push(format!("{} is gone", known.id)),
+            Some(cell) if (&cell.base, &cell.head) != (&known.base, &known.head) => {
+                changed.push(format!("another artifact of {}", known.id));
+            }
+            Some(_) => {}
+        }
+    }
+    changed
+}
+
+/// Measures what is not in the record yet, writes and judges.
+fn measure(
+    options: &InProcessArgs,
+    sides: (String, String),
+    contests: &Contests,
+    plan: GatePlan,
+    begun: Option<GateRecord>,
+) -> anyhow::Result<Status> {
     let mut artifacts = Artifacts::new()?;
     let folder = options.outcome.out.clone().unwrap_or_else(|| artifacts.path().to_owned());
-    let journal = folder.join("gate-journal.jsonl");
+    let journal = folder.join(JOURNAL);
     let processes = plan.processes * contests.contests.len() as u32;
     let mut progress = Progress::new(PROCESS * processes, options.sampling.quiet);
     let gating = Gating {
@@ -48,13 +99,19 @@ pub(crate) fn run(options: &InProcessArgs) -> anyhow::Result<Status> {
         progress: &mut progress,
         calibrations: &mut BTreeMap::new(),
     };
-    let record = gating.run((name(base), name(head)), &contests, &journal)?;
+    let record = gating.run(sides, contests, &journal, begun)?;
     progress.finish();
-    let written = record.write(&folder.join("gate-record.json")).map_err(anyhow::Error::from);
+    let written = record.write(&folder.join(RECORD)).map_err(anyhow::Error::from);
     // What was measured is shown whatever becomes of the files; the journal stays until the record is safe.
     let status = finish(&in_process(&record), &options.outcome)?;
     written.and_then(|()| remove(&journal))?;
-    Ok(if record.interrupted { Status::Interrupted } else { status })
+    if !record.interrupted {
+        return Ok(status);
+    }
+    if let Some(folder) = &options.outcome.out {
+        eprintln!("interrupted: go on with `tollgate resume {}`", folder.display());
+    }
+    Ok(Status::Interrupted)
 }
 
 /// A file without its folder: where it lies is of no interest to who reads the outcome elsewhere.

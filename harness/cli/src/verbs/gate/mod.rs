@@ -1,8 +1,8 @@
 //! `tollgate gate`: is head slower than base? Each gate is a file; what becomes of its outcome is here.
 
 mod counters;
-mod in_process;
-mod live;
+pub(crate) mod in_process;
+pub(crate) mod live;
 
 use std::fs;
 use std::path::Path;

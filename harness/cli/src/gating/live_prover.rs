@@ -1,0 +1,100 @@
+//! Runs of the live gate whose right answer is known: base and head spin for known times.
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+use tollgate_fixtures::Workload;
+use tollgate_gateways::Gateway;
+use tollgate_record::{Journal, LivePlan, Placement, ProveSubject, ProvedLive};
+use tollgate_reports::gate::{live, live_margin_ns};
+
+use super::live::LiveGating;
+use super::prover::{a_control_failed, estimated};
+use crate::args::Selectors;
+use crate::progress::Progress;
+use crate::schedule::Schedule;
+use crate::status::usage;
+use crate::verbs::run::{JOURNAL, remove};
+use crate::{interrupt, sides};
+
+/// What is the same for all runs.
+pub(crate) struct LiveProver {
+    gateway: &'static dyn Gateway,
+    plan: LivePlan,
+    schedule: Schedule,
+    placement: Placement,
+    selectors: Selectors,
+    /// What a request asks, but for what is to be spun.
+    asked: Workload,
+    /// Of the journals.
+    folder: TempDir,
+}
+
+impl LiveProver {
+    /// What is judged in each run; nothing is measured yet.
+    pub(crate) fn new(
+        gateway: &'static dyn Gateway,
+        plan: LivePlan,
+        schedule: Schedule,
+        placement: Placement,
+        selectors: Selectors,
+    ) -> anyhow::Result<Self> {
+        let kind = tollgate_fixtures::spin().kind;
+        if !gateway.runs(kind) {
+            let (gateway, kind) = (gateway.name(), kind.name());
+            return Err(usage(format!("{gateway} does not run {kind} plugins, of which one spins; name another")));
+        }
+        let asked = sides::workload(None, false, &selectors)?;
+        let folder = tempfile::Builder::new().prefix("tollgate-prove-").tempdir();
+        let folder = folder.context("cannot make a scratch folder; free some space there")?;
+        Ok(Self { gateway, plan, schedule, placement, selectors, asked, folder })
+    }
+
+    /// The cell of every run.
+    pub(crate) fn subjects(&self) -> anyhow::Result<Vec<ProveSubject>> {
+        let version = self.gateway.version(&self.selectors.gateway.options());
+        Ok(vec![ProveSubject {
+            host: self.gateway.name().to_owned(),
+            host_version: version?,
+            workload: self.asked.name.clone(),
+            sha256: tollgate_fixtures::spin().sha256,
+            request_sha256: self.asked.sha256(),
+        }])
+    }
+
+    /// One full run of the gate, with head spinning so much longer. None when interrupted.
+    pub(crate) fn run(&self, longer_ns: u64, seed: u64) -> anyhow::Result<Option<ProvedLive>> {
+        let LivePlan { gate, spin_ns, .. } = &self.plan;
+        let gating = LiveGating {
+            selection: sides::spinning(self.gateway, gate, &self.asked, [*spin_ns, spin_ns + longer_ns]),
+            selectors: self.selectors.clone(),
+            gate: gate.clone(),
+            placement: self.placement.clone(),
+            schedule: self.schedule,
+        };
+        let journal = self.folder.path().join(JOURNAL);
+        // That of the run before.
+        remove(&journal)?;
+        let (journal, _) = Journal::create(&journal, gating.begin(seed))?;
+        let record = gating.measure(journal, Progress::new(gating.planned(), true))?;
+        if record.interrupted || interrupt::requested() {
+            return Ok(None);
+        }
+        let outcome = live(&record).context("the run had no gate; this build is broken")?;
+        let row = outcome.rows.first().context("the run had no side; this build is broken")?;
+        if let Some(failure) = &row.failure {
+            anyhow::bail!("a run of the gate failed at {}: {}", failure.stage, failure.message);
+        }
+        let ps = |ns: f64| (ns * 1e3).round() as i64;
+        let (estimate, low, high) = estimated(row);
+        Ok(Some(ProvedLive {
+            truth_ns: longer_ns,
+            verdict: row.verdict.name().to_owned(),
+            control_failed: a_control_failed(&outcome),
+            margin_ps: live_margin_ns(&record).map(ps),
+            estimate_ps: estimate.map(ps),
+            low_ps: low.map(ps),
+            high_ps: high.map(ps),
+            smallest_ps: row.smallest_effect.map(|effect| ps(effect.size)),
+        }))
+    }
+}

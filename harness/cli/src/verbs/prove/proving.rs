@@ -1,0 +1,251 @@
+//! The question of a proof: which gate, with which slowdowns, how often; and whether it is that of a record.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tollgate_record::{Environment, LivePlan, PROVE_SCHEMA, Placement, ProveRecord, ProveRun, ProveSubject};
+use tollgate_reports::gate::other_machine;
+
+use crate::args::Selectors;
+use crate::args::gate::live::{MARGIN, MARGIN_SHARE};
+use crate::args::prove::{ProveArgs, Slowdown, What};
+use crate::gating::live::{gate, gateway, schedule};
+use crate::gating::{Hogs, LiveProver, Prover};
+use crate::progress::Progress;
+use crate::sides::SPIN_NS;
+use crate::status::usage;
+use crate::verbs::gate::plan_of;
+use crate::{machine, plan};
+
+/// Slowdowns of `bias`, in parts per million, and of the live gate in nanoseconds.
+const BIAS_PPM: [u64; 5] = [0, 5_000, 10_000, 20_000, 50_000];
+const BIAS_NS: [u64; 5] = [0, 500, 1_000, 2_000, 5_000];
+/// Slowdowns when none is named.
+const SLOWDOWN_PPM: u64 = 10_000;
+const SLOWDOWN_NS: u64 = 1_000;
+/// About how long a run takes beside its processes, and one of those, for the progress bar; and what a start of a gateway
+/// takes beside its measuring.
+const RUN: Duration = Duration::from_secs(2);
+const PROCESS: Duration = Duration::from_millis(150);
+const START: Duration = Duration::from_millis(1_500);
+
+/// Which gate is run.
+enum Gate {
+    InProcess(Box<Prover>),
+    Live(Box<LiveProver>, LivePlan),
+}
+
+/// All runs, of which nothing is measured yet.
+pub(super) struct Proving {
+    gate: Gate,
+    placement: Placement,
+    pub(super) seed: u64,
+    /// What head is asked to cost more, run by run and then again: in turn, so that a drift of the machine meets all alike.
+    /// Parts per million, or nanoseconds live.
+    steps: Vec<u64>,
+    /// How many runs there are to be.
+    pub(super) total: u32,
+}
+
+/// How many runs are asked for, all slowdowns together.
+pub(super) fn total(options: &ProveArgs) -> u32 {
+    match options.what {
+        What::Aa | What::Power | What::Coverage => options.runs,
+        What::Bias => options.runs * BIAS_PPM.len() as u32,
+        What::Hogs => options.runs * 2,
+    }
+}
+
+fn steps(options: &ProveArgs) -> anyhow::Result<Vec<u64>> {
+    let is_live = options.gateway.is_some();
+    let slowdown = match (options.slowdown, is_live) {
+        (None, false) => SLOWDOWN_PPM,
+        (None, true) => SLOWDOWN_NS,
+        (Some(Slowdown::Share { ppm }), false) => u64::from(ppm),
+        (Some(Slowdown::Time { ns }), true) => ns,
+        (Some(Slowdown::Share { .. }), true) => {
+            return Err(usage("the live gate's slowdown is a time; give --slowdown 1us"));
+        }
+        (Some(Slowdown::Time { .. }), false) => {
+            return Err(usage("the in-process gate's slowdown is a share; give --slowdown 1%, or a --gateway"));
+        }
+    };
+    Ok(match options.what {
+        What::Aa => vec![0],
+        What::Power => vec![slowdown],
+        What::Bias => if is_live { BIAS_NS } else { BIAS_PPM }.to_vec(),
+        What::Coverage | What::Hogs => vec![0, slowdown],
+    })
+}
+
+/// The seed that the runs of a record have theirs from.
+pub(super) fn seed_of(record: &ProveRecord) -> u64 {
+    let in_process = record.plan.as_ref().map(|plan| plan.seed);
+    in_process.or(record.live.as_ref().map(|live| live.seed)).unwrap_or_default()
+}
+
+/// The machine, with the versions of what the runs judge.
+pub(super) fn environment(subjects: &[ProveSubject]) -> Environment {
+    let ours = ("tollgate".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    let theirs = subjects.iter().map(|subject| (subject.host.clone(), subject.host_version.clone()));
+    machine::environment(theirs.chain([ours]).collect::<BTreeMap<_, _>>())
+}
+
+impl Proving {
+    pub(super) fn of(options: &ProveArgs, seed: u64) -> anyhow::Result<Self> {
+        let (steps, total) = (steps(options)?, total(options));
+        let Some(name) = &options.gateway else {
+            let placement = tollgate_gateways::decide_placement();
+            let plan = plan_of(&options.sampling, seed);
+            let prover =
+                Prover::new(&options.sampling.selectors(), options.plugin_or_default(), plan, placement.clone())?;
+            return Ok(Self { gate: Gate::InProcess(Box::new(prover)), placement, seed, steps, total });
+        };
+        let gateway = gateway(name)?;
+        let starts = &options.starts;
+        let placement = plan::placement(starts.placement)?;
+        let sides = ("base".to_owned(), "head".to_owned());
+        let plan = LivePlan {
+            gateway: name.clone(),
+            gate: gate(sides, MARGIN, MARGIN_SHARE, starts),
+            start_ms: starts.time.as_millis() as u64,
+            spin_ns: SPIN_NS,
+            seed,
+        };
+        let selectors = Selectors {
+            gateway: starts.of_gateway.clone(),
+            request: options.sampling.request.clone(),
+            ..Selectors::default()
+        };
+        let prover = LiveProver::new(gateway, plan.clone(), schedule(starts), placement.clone(), selectors)?;
+        Ok(Self { gate: Gate::Live(Box::new(prover), plan), placement, seed, steps, total })
+    }
+
+    /// The cells of every run.
+    pub(super) fn subjects(&self) -> anyhow::Result<Vec<ProveSubject>> {
+        match &self.gate {
+            Gate::InProcess(prover) => Ok(prover.subjects()),
+            Gate::Live(prover, _) => prover.subjects(),
+        }
+    }
+
+    /// The record, in which there is no run yet.
+    pub(super) fn begin(&self, options: &ProveArgs) -> anyhow::Result<ProveRecord> {
+        let subjects = self.subjects()?;
+        let started_unix_ms = plan::unix_ms();
+        let (in_process, live) = self.plans(options);
+        Ok(ProveRecord {
+            schema: PROVE_SCHEMA.to_owned(),
+            tollgate_version: env!("CARGO_PKG_VERSION").to_owned(),
+            command_line: plan::command_line(self.seed),
+            started_unix_ms,
+            finished_unix_ms: started_unix_ms,
+            interrupted: false,
+            environment: environment(&subjects),
+            placement: self.placement.clone(),
+            what: options.what.name().to_owned(),
+            plugin: self.plugin(options),
+            hogs: hogs(options),
+            plan: in_process,
+            live,
+            wanted: Some(self.total),
+            subjects,
+            sittings: Vec::new(),
+            runs: Vec::new(),
+        })
+    }
+
+    fn plans(&self, options: &ProveArgs) -> (Option<tollgate_record::GatePlan>, Option<LivePlan>) {
+        match &self.gate {
+            Gate::InProcess(_) => (Some(plan_of(&options.sampling, self.seed)), None),
+            Gate::Live(_, plan) => (None, Some(plan.clone())),
+        }
+    }
+
+    fn plugin(&self, options: &ProveArgs) -> String {
+        match &self.gate {
+            Gate::InProcess(_) => options.plugin_or_default().to_owned(),
+            Gate::Live(..) => tollgate_fixtures::SPIN.to_owned(),
+        }
+    }
+
+    /// Why runs of this cannot be added to those of the record, each in words.
+    pub(super) fn changes(
+        &self,
+        options: &ProveArgs,
+        record: &ProveRecord,
+        environment: &Environment,
+    ) -> anyhow::Result<Vec<String>> {
+        let mut changed = other_machine(&record.environment, environment);
+        let mut differs = |is: bool, what: &str| changed.extend(is.then(|| what.to_owned()));
+        differs(record.placement != self.placement, "another placement");
+        differs(record.what != options.what.name(), "another question");
+        differs(record.hogs != hogs(options), "another number of busy neighbours");
+        differs(record.plugin != self.plugin(options), "another plugin");
+        let plans = (record.plan.clone(), record.live.clone());
+        differs(plans != self.plans(options), "other settings of the gate");
+        let asked = |run: &ProveRun| run.live.as_ref().map_or(u64::from(run.asked_ppm), |live| live.truth_ns);
+        let in_turn = record.runs.iter().zip(self.steps.iter().cycle()).all(|(run, step)| asked(run) == *step);
+        differs(!in_turn, "another slowdown");
+        match record.subjects.as_slice() {
+            [] => differs(true, "that record does not say which artifacts it is of"),
+            known => {
+                let now = self.subjects()?;
+                let names = |all: &[ProveSubject]| {
+                    all.iter().map(|it| (it.host.clone(), it.workload.clone())).collect::<Vec<_>>()
+                };
+                differs(names(known) != names(&now), "other hosts or workloads");
+                let pairs = || known.iter().zip(&now);
+                differs(pairs().any(|(one, other)| one.sha256 != other.sha256), "another artifact of the plugin");
+                differs(
+                    pairs().any(|(one, other)| one.host_version != other.host_version),
+                    "another version of a host",
+                );
+                differs(pairs().any(|(one, other)| one.request_sha256 != other.request_sha256), "another request");
+            }
+        }
+        Ok(changed)
+    }
+
+    /// About how long a run takes, for the progress bar.
+    pub(super) fn planned(&self) -> Duration {
+        match &self.gate {
+            Gate::InProcess(prover) => RUN + PROCESS * prover.processes(),
+            Gate::Live(_, plan) => (START + Duration::from_millis(plan.start_ms)) * plan.gate.starts,
+        }
+    }
+
+    /// Finds out what the slowdown takes. False when interrupted.
+    pub(super) fn calibrate(&mut self, progress: &mut Progress) -> anyhow::Result<bool> {
+        match &mut self.gate {
+            Gate::InProcess(prover) => prover.calibrate(progress),
+            // The plugin that spins does it, each time it is loaded.
+            Gate::Live(..) => Ok(true),
+        }
+    }
+
+    /// One full run of the gate. None when interrupted.
+    pub(super) fn run(&mut self, number: usize, progress: &mut Progress) -> anyhow::Result<Option<ProveRun>> {
+        let begin = Instant::now();
+        let asked = self.steps[number % self.steps.len()];
+        // A seed of its own for each run, whenever it is made.
+        let seed = fastrand::Rng::with_seed(self.seed ^ (number as u64 + 1).rotate_left(32)).u64(..);
+        let (asked_ppm, cells, live) = match &mut self.gate {
+            Gate::InProcess(prover) => match prover.run(asked as u32, seed, progress)? {
+                Some(cells) => (asked as u32, cells, None),
+                None => return Ok(None),
+            },
+            Gate::Live(prover, _) => match prover.run(asked, seed)? {
+                Some(live) => (0, Vec::new(), Some(live)),
+                None => return Ok(None),
+            },
+        };
+        let took_ms = begin.elapsed().as_millis() as u64;
+        Ok(Some(ProveRun { asked_ppm, took_ms, finished_unix_ms: Some(plan::unix_ms()), cells, live }))
+    }
+}
+
+/// Busy neighbours of every run.
+fn hogs(options: &ProveArgs) -> u32 {
+    if options.what == What::Hogs { Hogs::wanted() } else { 0 }
+}
