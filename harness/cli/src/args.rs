@@ -3,6 +3,7 @@
 mod examples;
 pub(crate) mod gate;
 mod gateway;
+mod given;
 pub(crate) mod prove;
 mod scenario;
 pub(crate) mod settings;
@@ -20,6 +21,7 @@ use tollgate_gateways::Wish;
 use tollgate_record::{Arrivals, TimeBudget};
 
 pub(crate) use gateway::GatewayArgs;
+pub(crate) use given::GivenArgs;
 pub(crate) use scenario::{ReloadArgs, ScaleArgs, ScenarioArgs, ScenarioLoadArgs, ScenarioName, ScenarioOptions};
 pub(crate) use tools::{CompletionsArgs, InspectArgs, InstallArgs, Installable, ListArgs, ManArgs, TextFormat};
 
@@ -120,16 +122,8 @@ pub(crate) struct Selectors {
     /// A plugin's name, or the path of a .wasm or .lua, which is taken beside the named ones (no name: all)
     #[arg(long = "plugin", value_name = "NAME|PATH")]
     pub(crate) plugins: Vec<String>,
-    /// Configuration handed to plugins given by path
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Root id of plugins given by path, under which C++ and AssemblyScript SDKs register what they make (Envoy's `root_id`)
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    pub(crate) root_id: String,
-    /// A request, and its response in process, in place of the workload's, for every arm (`GET / HTTP/1.1`, headers, an
-    /// empty line, the body; then a line `###` and `HTTP/1.1 200 OK` with its own). A gateway answers with its own response
-    #[arg(long, value_name = "FILE")]
-    pub(crate) request: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) given: GivenArgs,
     /// A host to run on in process (default: one for each kind of plugin; `verify` and `--time thorough`: all that are here)
     #[arg(long = "host", value_name = "NAME")]
     pub(crate) hosts: Vec<String>,

@@ -140,13 +140,13 @@ fn wanted(selectors: &Selectors, workloads: &[Workload], selection: &mut Selecti
         .filter(|plugin| !selectors.skip.contains(&plugin.name))
         .map(|plugin| Wanted { plugin: plugin.clone(), workloads: workloads.to_vec() })
         .collect();
-    if paths.is_empty() && selectors.config.is_some() {
+    if paths.is_empty() && selectors.given.config.is_some() {
         return Err(usage("--config is for plugins given by path; add --plugin ./PATH, or leave --config out"));
     }
-    if paths.is_empty() && !selectors.root_id.is_empty() {
+    if paths.is_empty() && !selectors.given.root_id.is_empty() {
         return Err(usage("--root-id is for plugins given by path; add --plugin ./PATH, or leave --root-id out"));
     }
-    let config = config(selectors.config.as_deref())?;
+    let config = config(selectors.given.config.as_deref())?;
     let mut seen = Vec::new();
     for path in paths {
         // Named twice, it would be measured as one cell with twice the starts.
@@ -158,7 +158,7 @@ fn wanted(selectors: &Selectors, workloads: &[Workload], selection: &mut Selecti
         match tollgate_fixtures::load(Path::new(path)) {
             Ok(mut plugin) => {
                 plugin.workload_checked = !selectors.workloads.is_empty();
-                plugin.root_id.clone_from(&selectors.root_id);
+                plugin.root_id.clone_from(&selectors.given.root_id);
                 if wanted.iter().any(|other| other.plugin.name == plugin.name) {
                     plugin.name = path.clone();
                 }
@@ -287,7 +287,7 @@ pub(crate) fn workloads(selectors: &Selectors, unasked: Unasked) -> anyhow::Resu
             }
         }
     }
-    let Some(file) = &selectors.request else { return Ok(workloads) };
+    let Some(file) = &selectors.given.request else { return Ok(workloads) };
     let file = RequestFile::read(file).map_err(|error| usage(error.to_string()))?;
     check_request(&file)?;
     // Of every arm, controls and reference plugins too: only what gets the same request can be compared.

@@ -26,7 +26,7 @@ pub(crate) fn select(
     gateway: &'static dyn Gateway,
     plan: &LiveGate,
 ) -> anyhow::Result<Selection> {
-    let asked = workload(options.config.as_deref(), options.workload.is_some(), selectors)?;
+    let asked = workload(options.given.config.as_deref(), options.workload.is_some(), selectors)?;
     let [base, head] = [&options.base, &options.head].map(|side| side_of(side.as_deref(), options, gateway, &asked));
     let (base, head) = (base?, head?);
     if base.kind != head.kind {
@@ -99,6 +99,9 @@ fn side_of(
     })?;
     // Both sides are held to the same, whatever they are named by.
     plugin.workload_checked = options.workload.is_some();
+    if plugin.path.is_some() {
+        plugin.root_id.clone_from(&options.given.root_id);
+    }
     Ok(plugin)
 }
 

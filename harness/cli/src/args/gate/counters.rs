@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 
 use super::OutcomeArgs;
-use crate::args::{Only, Selectors};
+use crate::args::{GivenArgs, Only, Selectors};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CountersArgs {
@@ -36,12 +36,8 @@ pub(crate) struct CountersArgs {
     /// Leave out a plugin or host
     #[arg(long = "skip", value_name = "NAME")]
     pub(crate) skip: Vec<String>,
-    /// Configuration handed to plugins given by path
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// A request in place of the workload's, as `run` takes it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) request: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) given: GivenArgs,
     #[command(flatten)]
     pub(crate) outcome: OutcomeArgs,
 }
@@ -53,8 +49,7 @@ impl CountersArgs {
             plugins,
             hosts,
             workloads: self.workloads.clone(),
-            config: self.config.clone(),
-            request: self.request.clone(),
+            given: self.given.clone(),
             skip: self.skip.clone(),
             only: Some(Only::InProcess),
             ..Selectors::default()

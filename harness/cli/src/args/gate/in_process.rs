@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 
 use super::OutcomeArgs;
-use crate::args::{Only, Selectors};
+use crate::args::{GivenArgs, Only, Selectors};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct InProcessArgs {
@@ -33,12 +33,8 @@ pub(crate) struct Sampling {
     /// A workload (default: all); plugins given by path are held to its effects only when it is named
     #[arg(long = "workload", value_name = "NAME")]
     pub(crate) workloads: Vec<String>,
-    /// Configuration handed to plugins given by path
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// A request in place of the workload's, as `run` takes it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) request: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) given: GivenArgs,
     /// Changes smaller than this do not matter
     #[arg(long, value_name = "PERCENT", default_value = "0.5%", value_parser = ppm)]
     pub(crate) margin: u32,
@@ -69,8 +65,7 @@ impl Sampling {
         Selectors {
             hosts: self.hosts.clone(),
             workloads: self.workloads.clone(),
-            config: self.config.clone(),
-            request: self.request.clone(),
+            given: self.given.clone(),
             only: Some(Only::InProcess),
             ..Selectors::default()
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 
 use super::{OutcomeArgs, percent};
-use crate::args::{GatewayArgs, PlacementArg, duration};
+use crate::args::{GatewayArgs, GivenArgs, PlacementArg, duration};
 
 pub(super) const LIVE_EXAMPLES: &str = "Examples:
   tollgate gate live --base old.wasm --head new.wasm
@@ -28,15 +28,11 @@ pub(crate) struct LiveGateArgs {
     /// The gateway
     #[arg(long, value_name = "NAME", default_value = "envoy")]
     pub(crate) gateway: String,
-    /// Configuration handed to both
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) given: GivenArgs,
     /// A workload whose effects both are held to (default: none: they must load, answer and not trap)
     #[arg(long, value_name = "NAME")]
     pub(crate) workload: Option<String>,
-    /// A request in place of the workload's, as for `run`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) request: Option<PathBuf>,
     /// A change up to that much per request is no change
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "500ns")]
     pub(crate) margin: Duration,

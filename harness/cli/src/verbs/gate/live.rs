@@ -65,7 +65,7 @@ pub(crate) fn gating(options: &LiveGateArgs) -> anyhow::Result<LiveGating> {
     let gateway = gateway(&options.gateway)?;
     let selectors = Selectors {
         gateway: options.starts.of_gateway.clone(),
-        request: options.request.clone(),
+        given: options.given.clone(),
         workloads: options.workload.iter().cloned().collect(),
         ..Selectors::default()
     };

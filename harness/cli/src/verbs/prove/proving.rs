@@ -114,7 +114,7 @@ impl Proving {
         };
         let selectors = Selectors {
             gateway: starts.of_gateway.clone(),
-            request: options.sampling.request.clone(),
+            given: options.sampling.given.clone(),
             ..Selectors::default()
         };
         let prover = LiveProver::new(gateway, plan.clone(), schedule(starts), placement.clone(), selectors)?;
