@@ -143,16 +143,16 @@ fn a_killed_run_is_gone_on_with_and_keeps_what_was_finished() {
 fn live_starts_and_loads_are_gone_on_with_too() {
     let args = ["run", "--time", "quick", "--quiet", "--only", "live", "--plugin", "boundary", "--workload", "noop"];
     let load = ["--load", "1s", "--load-rate", "200", "--load-rate", "400", "--seed", "7", "--out"];
-    let live = |record: &Record| finished(record) == [0];
-    let loaded = |record: &Record| record.loads.len() == 1;
-    let moments: [(&str, &dyn Fn(&Record) -> bool); 2] = [("the first start", &live), ("the first rate", &loaded)];
+    type Reached = fn(&Record) -> bool;
+    let moments: [(&str, Reached); 2] =
+        [("the first start", |record| finished(record) == [0]), ("the first rate", |record| record.loads.len() == 1)];
     for (when, is_reached) in moments {
         let folder = tempfile::tempdir().unwrap();
         let journal = folder.path().join("journal.jsonl");
         let mut command = tollgate();
         command.args(args).args(load).arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut killed = Run(command.spawn().unwrap());
-        let before = killed.kill_when(&journal, is_reached);
+        let before = killed.kill_when(&journal, &is_reached);
         assert!(before.finished_unix_ms.is_none(), "killed too late to say anything of {when}");
         let output = run(&["resume", "--quiet", folder.path().to_str().unwrap()]);
         assert_eq!(status(&output), 0, "after {when}: {}", stderr(&output));
