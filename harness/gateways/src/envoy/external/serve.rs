@@ -27,7 +27,7 @@ const METHOD: &str = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
 /// The life of the external plugin's process: serves on the socket that it was given until it is killed.
 ///
 /// # Errors
-/// It was not started by [`super::External`], or the socket fails.
+/// It was not started by `External`, or the socket fails.
 pub fn serve_external() -> Result<Infallible, GatewayError> {
     let listener = inherited().map_err(GatewayError::system("take the external plugin's socket"))?;
     let system = || GatewayError::system("serve the external plugin");
