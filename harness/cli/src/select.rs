@@ -223,7 +223,10 @@ pub(crate) fn plugin(name: &str) -> anyhow::Result<Plugin> {
             }
             broken => PluginError(broken.to_string()).into(),
         }),
-        None => Err(usage(format!("there is no plugin {name}; `tollgate list` names them, a file has a path"))),
+        None => {
+            known("plugin", name, tollgate_fixtures::plugins().iter().map(|plugin| plugin.name.clone()))?;
+            Err(usage(format!("the artifact of {name} is not in this build; give its path")))
+        }
     }
 }
 
