@@ -27,7 +27,7 @@ impl Progress {
         if quiet {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {prefix:>7} left  {wide_msg}");
+        let style = ProgressStyle::with_template("{bar:16} {percent:>3}% {prefix:>6} left  {wide_msg}");
         bar.set_style(style.expect("the template is a constant and was tried").progress_chars("━╸─"));
         Self { bar, started: Instant::now(), total, done: Cell::default(), stage: String::new() }
     }
@@ -40,8 +40,9 @@ impl Progress {
 
     /// Says which arm is at work, and its figure so far in nanoseconds per request.
     pub(crate) fn arm(&self, cell: &CellId, added_ns: Option<f64>) {
-        let figure = added_ns.map(|ns| format!("  {:+.2} us", ns / 1_000.0)).unwrap_or_default();
-        self.show(format!("{}: {cell}{figure}", self.stage));
+        // The figure first: what does not fit is cut off at the end.
+        let figure = added_ns.map(|ns| format!("{:+.2} us  ", ns / 1_000.0)).unwrap_or_default();
+        self.show(format!("{figure}{}: {cell}", self.stage));
     }
 
     /// Says what is going on, by itself.
