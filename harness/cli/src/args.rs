@@ -79,7 +79,7 @@ pub(crate) enum Verb {
     Man(ManArgs),
     /// A process that measures for its parent; speaks JSON lines
     #[command(hide = true)]
-    Worker,
+    Worker(WorkerArgs),
     /// The external plugin's process, started by a gateway that asks it over gRPC
     #[command(hide = true)]
     ExtProc,
@@ -315,6 +315,13 @@ pub(crate) enum Format {
     Bencher,
     /// For github-action-benchmark, `tool: customSmallerIsBetter`
     GithubActionBenchmark,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct WorkerArgs {
+    /// Say what this build has, its artifacts written into a folder, and do nothing else
+    #[arg(long, value_name = "DIR")]
+    pub(crate) about: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -75,7 +75,7 @@ fn run(args: Args) -> anyhow::Result<Status> {
         Some(Verb::Inspect(options)) => verbs::inspect::run(&options),
         Some(Verb::Completions(options)) => verbs::completions::run(&options),
         Some(Verb::Man(options)) => verbs::man::run(&options),
-        Some(Verb::Worker) => verbs::worker::run(),
+        Some(Verb::Worker(options)) => verbs::worker::run(&options),
         Some(Verb::ExtProc) => verbs::ext_proc::run(),
     }
 }

@@ -191,6 +191,9 @@ impl<'a> Measuring<'a> {
             | Message::Live { .. }
             | Message::Load(_)
             | Message::Mirrored { .. }
+            | Message::Renewed { .. }
+            | Message::Timed { .. }
+            | Message::Precompiled { .. }
             | Message::Done => {}
         }
         Ok(())

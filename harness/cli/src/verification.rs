@@ -1,11 +1,12 @@
 //! Every arm once before anything is timed: a plugin that does other work than its workload asks for is not measured.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tollgate_record::{CellId, Counters, Failure};
 
 use crate::arm::Arm;
-use crate::worker::{Job, Message, WorkerArm, WorkerEnd, run_job};
+use crate::worker::{Job, Message, WorkerArm, WorkerEnd, run_job_in};
 
 /// How long one arm may take to compile and answer its first requests before it is taken to hang. The largest plugins
 /// of the catalogue take about a second.
@@ -31,10 +32,19 @@ pub(crate) fn arm_limit<'a>(arms: impl IntoIterator<Item = &'a Arm>) -> Duration
 /// Verifies in-process arms in worker processes; `on` gets each result as it comes. Controls have nothing to verify.
 /// Returns false when interrupted.
 pub(crate) fn verify(arms: &[Arm], on: &mut dyn FnMut(&CellId, Verdict) -> anyhow::Result<()>) -> anyhow::Result<bool> {
+    verify_in(None, arms, on)
+}
+
+/// The same in processes of that program: another build.
+pub(crate) fn verify_in(
+    program: Option<&Path>,
+    arms: &[Arm],
+    on: &mut dyn FnMut(&CellId, Verdict) -> anyhow::Result<()>,
+) -> anyhow::Result<bool> {
     let mut left: Vec<WorkerArm> = arms.iter().filter(|arm| arm.plugin.is_some()).map(WorkerArm::from).collect();
     while !left.is_empty() {
         let job = Job::Verify { arms: left.clone() };
-        let end = run_job(&job, arm_limit(arms), &mut |message| {
+        let end = run_job_in(program, &job, arm_limit(arms), &mut |message| {
             let (cell, verdict) = match message {
                 Message::Verified { cell, counters, proof } => (cell, Verdict::Verified { counters, proof }),
                 Message::Failed { cell, failure } => (cell, Verdict::Failed(failure)),

@@ -162,3 +162,69 @@ fn a_proof_is_counted_and_kept() {
     assert_eq!(cell.spent_more.unwrap() % u64::from(cell.turns), 0, "{cell:?}");
     assert!((100_000_000..400_000_000).contains(&cell.truth_ppb), "{cell:?}");
 }
+
+/// This very program, as both builds.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tollgate");
+
+#[test]
+fn one_build_of_the_harness_twice_is_never_a_regression_and_slower_artifacts_are_never_a_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let common = ["-q", "--workload", "headers", "--processes", "12", "--layouts", "2"];
+    let builds = ["gate", "in-process", "--base-harness", PROGRAM, "--head-harness", PROGRAM];
+    let more = ["--plugin", "boundary", "--plugin", "lua", "--out", out.to_str().unwrap()];
+    let output = run(&[&builds[..], &common, &more].concat());
+    let said = stdout(&output);
+    assert!([0, 4].contains(&status(&output)), "{said}{}", stderr(&output));
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("two builds cannot share a process") && words.contains("margin 5 %"), "{said}");
+    let path = out.join("gate-record.json");
+    let record = GateRecord::read(&path).unwrap();
+    assert!(record.plan.apart && record.plan.margin_ppm == 50_000);
+    let plugins: Vec<&str> = record.cells.iter().map(|cell| cell.id.plugin.as_str()).collect();
+    assert_eq!(plugins.len(), 2, "{plugins:?}");
+    for cell in &record.cells {
+        assert_eq!((cell.processes.len(), cell.error.as_ref()), (12, None), "{}", cell.id);
+        // Batches of the same work: far apart only if something else was measured.
+        let ratios = cell.processes.iter().flat_map(|process| &process.change).map(|[a, b]| *b as f64 / *a as f64);
+        let mut ratios: Vec<f64> = ratios.collect();
+        ratios.sort_by(f64::total_cmp);
+        assert!((0.5..2.0).contains(&ratios[ratios.len() / 2]), "{}: {ratios:?}", cell.id);
+    }
+    let again = run(&["gate", "in-process", "--record", path.to_str().unwrap()]);
+    assert_eq!((status(&again), stdout(&again)), (status(&output), said));
+}
+
+#[test]
+fn a_program_that_cannot_be_talked_to_is_a_usage_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&path, mode).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let cases = [
+        (script("old", "echo 'error: unexpected argument' >&2; exit 2"), "does not say what its workers understand"),
+        (script("future", "echo '{\"protocol\":999,\"more\":true}'"), "speak protocol 999"),
+        (script("foreign", "echo hello"), "is no tollgate"),
+        ("no-such-program".to_owned(), "there is no program no-such-program"),
+        (folder.path().to_str().unwrap().to_owned(), "cannot run"),
+    ];
+    for (program, said) in &cases {
+        for sides in [[PROGRAM, program], [program, PROGRAM]] {
+            let output = run(&["gate", "in-process", "-q", "--base-harness", sides[0], "--head-harness", sides[1]]);
+            assert_eq!(status(&output), 2, "{program}: {}{}", stdout(&output), stderr(&output));
+            assert!(stderr(&output).contains(said), "{program}: {}", stderr(&output));
+        }
+    }
+    for args in [
+        &["--base-harness", PROGRAM][..],
+        &["--base-harness", PROGRAM, "--head-harness", PROGRAM, "--base", "lua", "--head", "lua"],
+        &["--base", "lua", "--head", "lua", "--plugin", "lua"],
+    ] {
+        let output = run(&[&["gate", "in-process", "-q"], args].concat());
+        assert_eq!(status(&output), 2, "{args:?}: {}{}", stdout(&output), stderr(&output));
+    }
+}

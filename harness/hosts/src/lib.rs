@@ -36,6 +36,7 @@ pub mod runner;
 mod slowed;
 mod soak;
 mod span;
+mod stepped;
 mod tally;
 mod verify;
 mod warm_up;
@@ -55,11 +56,12 @@ pub use host::{ABSENT_HOSTS, Action, After, HOSTS, Host, Instance, Module, host,
 #[cfg(all(feature = "luajit", feature = "wasm"))]
 pub use inspect::{Import, Inspection, LuaInspection, Memory, Section, Standing, Start, WasmInspection, inspect};
 pub use measure::{Arm, Bench, Lifecycle};
-pub use mirrored::{Contender, Failed, Mirrored, MirroredRounds, mirrored};
+pub use mirrored::{Contender, Failed, Mirrored, MirroredRounds, median_pair, mirrored};
 pub use observation::Observation;
 pub use precompiled::Precompiled;
 pub use repeat::{Repeated, repeat};
 #[cfg(feature = "wasm")]
 pub use slowed::slowed;
 pub use soak::soak;
+pub use stepped::Stepper;
 pub use verify::{Verified, verify};

@@ -55,9 +55,9 @@ pub type Failed = (usize, Failure);
 const WARM_UP: Duration = Duration::from_millis(100);
 /// Rounds that warm up each further one: code and caches are warm, and compilers of scripts have had what they wait for
 /// (LuaJIT 56 turns of a loop).
-const FURTHER_ROUNDS: u32 = 30;
+pub(crate) const FURTHER_ROUNDS: u32 = 30;
 /// Batches of the warm-up are so much shorter.
-const WARM_UP_PART: u64 = 4;
+pub(crate) const WARM_UP_PART: u64 = 4;
 /// Most requests in a batch.
 const MOST_REQUESTS: u64 = 100_000;
 /// Bytes of the heap that are taken, at most, before each arm comes to life, in a few pieces.
@@ -111,7 +111,7 @@ pub fn mirrored(
 }
 
 /// All arms come to life, with code of their own for each and pieces of memory of random size between them.
-fn prepare(contenders: &[Contender], random: &mut fastrand::Rng) -> Result<Bench, Failed> {
+pub(crate) fn prepare(contenders: &[Contender], random: &mut fastrand::Rng) -> Result<Bench, Failed> {
     let arms: Vec<Arm> = contenders.iter().map(|contender| contender.arm.clone()).collect();
     let mut padding = Vec::new();
     // `prepare_with` shuffles the arms.
@@ -141,7 +141,12 @@ fn prepare(contenders: &[Contender], random: &mut fastrand::Rng) -> Result<Bench
 
 impl Bench {
     /// So many rounds, or as many as it takes until no median moves any more.
-    fn warm(&mut self, requests: u64, rounds: Option<u32>, random: &mut fastrand::Rng) -> Result<(), Failed> {
+    pub(crate) fn warm(
+        &mut self,
+        requests: u64,
+        rounds: Option<u32>,
+        random: &mut fastrand::Rng,
+    ) -> Result<(), Failed> {
         let mut order: Vec<usize> = (0..self.arms()).collect();
         let begin = Instant::now();
         let mut warm_up = WarmUp::new(self.arms(), WARM_UP);
@@ -190,7 +195,7 @@ impl Bench {
 
     /// How many requests of the first arm take about that long, by the fastest of a few batches: the others were cold or
     /// disturbed.
-    fn requests_for(&mut self, batch: Duration) -> Result<u64, Failed> {
+    pub(crate) fn requests_for(&mut self, batch: Duration) -> Result<u64, Failed> {
         let mut requests = 1;
         loop {
             let mut fastest = u64::MAX;
@@ -205,7 +210,7 @@ impl Bench {
         }
     }
 
-    fn batch_of(&mut self, arm: usize, requests: u64) -> Result<u64, Failed> {
+    pub(crate) fn batch_of(&mut self, arm: usize, requests: u64) -> Result<u64, Failed> {
         match self.batch(arm, requests) {
             // The clock of some machines stands still for that long.
             Some(ns) => Ok(ns.max(1)),
@@ -217,8 +222,8 @@ impl Bench {
     }
 }
 
-/// The pair whose ratio is the median of an odd number of them, compared exactly.
-fn median_pair(pairs: &mut [[u64; 2]]) -> [u64; 2] {
+/// The pair whose ratio is the median of an odd number of them, compared exactly. There must be one at least.
+pub fn median_pair(pairs: &mut [[u64; 2]]) -> [u64; 2] {
     let middle = pairs.len() / 2;
     let cross = |top: u64, bottom: u64| u128::from(top) * u128::from(bottom);
     *pairs.select_nth_unstable_by(middle, |x, y| cross(x[1], y[0]).cmp(&cross(y[1], x[0]))).1

@@ -67,6 +67,10 @@ pub struct GatePlan {
     pub confirm_alpha_ppm: u32,
     /// Chance that is allowed of taking what differs by the margin for equivalent, in parts per million.
     pub equivalence_alpha_ppm: u32,
+    /// Whether each side ran in processes of its own, batch by batch in turn, because the sides are two builds of the
+    /// harness: one process of the plan is then one for each arm.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub apart: bool,
 }
 
 impl GatePlan {

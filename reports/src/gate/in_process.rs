@@ -186,14 +186,22 @@ fn notes(record: &GateRecord) -> Vec<String> {
         Placement::SameCore { core } => format!("on core {core}"),
         Placement::TwoCores { .. } | Placement::Unpinned => "not pinned to a core".to_owned(),
     };
+    let processes = if plan.apart { "sets of fresh processes" } else { "fresh processes" };
     let mut notes = vec![format!(
-        "margin {}; {} fresh processes a cell, {pinned}, as many others to confirm what is flagged; false alarm at most {} \
+        "margin {}; {} {processes} a cell, {pinned}, as many others to confirm what is flagged; false alarm at most {} \
          over all cells before that; intervals of {} over processes",
         percent(share(plan.margin_ppm)),
         plan.processes,
         percent(share(plan.alpha_ppm)),
         percent(CONFIDENCE),
     )];
+    if plan.apart {
+        notes.push(
+            "two builds cannot share a process: each arm had one of its own, all on one core and batch by batch in turn, so \
+             that how processes differ is noise here; hence the wider margin"
+                .to_owned(),
+        );
+    }
     if record.interrupted {
         notes.push("the run was interrupted: cells without all their processes say nothing".to_owned());
     }

@@ -25,6 +25,7 @@ fn plan() -> GatePlan {
         alpha_ppm: 1_000,
         confirm_alpha_ppm: 10_000,
         equivalence_alpha_ppm: 50_000,
+        apart: false,
     }
 }
 

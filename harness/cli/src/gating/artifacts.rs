@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tempfile::TempDir;
@@ -13,13 +13,14 @@ use tollgate_record::PluginKind;
 
 use crate::arm::Arm;
 use crate::status::usage;
-use crate::worker::{MirroredArm, WorkerArm};
+use crate::verification::arm_limit;
+use crate::worker::{Job, Message, MirroredArm, WorkerArm, WorkerEnd, run_job_in};
 
 /// The folder, which only we can write, with what is in it.
 pub(crate) struct Artifacts {
     folder: TempDir,
-    /// Machine code by host and artifact; none where there is none to keep.
-    code: HashMap<(String, String), Option<PathBuf>>,
+    /// Machine code by program, host and artifact; none where there is none to keep.
+    code: HashMap<(Option<PathBuf>, String, String), Option<PathBuf>>,
 }
 
 impl Artifacts {
@@ -32,7 +33,7 @@ impl Artifacts {
     }
 
     /// The folder.
-    pub(crate) fn path(&self) -> &std::path::Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -48,25 +49,49 @@ impl Artifacts {
         Ok(Arm { plugin: Some(plugin), ..arm.clone() })
     }
 
-    /// The arm as a process takes it, its plugin compiled: once, whatever the number of processes.
-    pub(crate) fn ready(&mut self, arm: &Arm) -> anyhow::Result<MirroredArm> {
+    /// The arm as a process takes it, its plugin compiled: once, whatever the number of processes. By another build, which
+    /// has other runtimes, when there is a program.
+    pub(crate) fn ready(&mut self, arm: &Arm, program: Option<&Path>) -> anyhow::Result<MirroredArm> {
         let worker = WorkerArm::from(arm);
         let Some((plugin, host)) = arm.plugin.as_ref().zip(tollgate_hosts::host(&arm.id.host)) else {
             return Ok(MirroredArm { arm: worker, code: None });
         };
-        let key = (arm.id.host.clone(), plugin.sha256.clone());
+        let key = (program.map(Path::to_owned), arm.id.host.clone(), plugin.sha256.clone());
         if let Some(code) = self.code.get(&key) {
             return Ok(MirroredArm { arm: worker, code: code.clone() });
         }
-        let code = match host.precompile(plugin)? {
-            None => None,
-            Some(code) => {
-                let path = self.folder.path().join(format!("{}-{}.code", plugin.sha256, arm.id.host));
-                fs::write(&path, code.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
-                Some(path)
-            }
+        let path = self.folder.path().join(format!("{}.code", self.code.len()));
+        let is_written = match program {
+            Some(program) => precompiled(program, arm, &path)?,
+            None => match host.precompile(plugin)? {
+                None => false,
+                Some(code) => {
+                    fs::write(&path, code.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+                    true
+                }
+            },
         };
+        let code = is_written.then_some(path);
         self.code.insert(key, code.clone());
         Ok(MirroredArm { arm: worker, code })
+    }
+}
+
+/// Has another build compile the arm's plugin into a file. False where its host keeps no code, or when interrupted.
+fn precompiled(program: &Path, arm: &Arm, to: &Path) -> anyhow::Result<bool> {
+    let job = Job::Precompile { arm: Box::new(WorkerArm::from(arm)), to: to.to_owned() };
+    let mut is_written = false;
+    let end = run_job_in(Some(program), &job, arm_limit([arm]), &mut |message| {
+        match message {
+            Message::Precompiled { written } => is_written = written,
+            Message::Failed { cell, failure } => anyhow::bail!("{cell}: {}", failure.message),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    match end {
+        Ok(()) | Err(WorkerEnd::Interrupted) => Ok(is_written),
+        Err(WorkerEnd::Died { how, .. }) => anyhow::bail!("{} ended: {how}", program.display()),
+        Err(WorkerEnd::Silent { .. }) => anyhow::bail!("{} said nothing; run again", program.display()),
     }
 }

@@ -45,10 +45,10 @@ pub(crate) fn calibrate(
 ) -> anyhow::Result<Option<Calibration>> {
     let mut turns = FIRST_TURNS;
     let few = artifacts.slowed(arm, BASE_TURNS)?;
-    let few = artifacts.ready(&few)?;
+    let few = artifacts.ready(&few, replicate.program.as_deref())?;
     let mut measure = |turns: u32, processes: u32| -> anyhow::Result<Option<f64>> {
         let many = artifacts.slowed(arm, turns + BASE_TURNS)?;
-        let arms = [few.clone(), artifacts.ready(&many)?];
+        let arms = [few.clone(), artifacts.ready(&many, replicate.program.as_deref())?];
         let mut blocks = Vec::new();
         for number in 0..processes {
             let seed = replicate.seed ^ (u64::from(turns) << 32 | u64::from(number));

@@ -1,16 +1,18 @@
 //! The measuring of an in-process gate: both sides verified, a known slowdown calibrated, then one fresh process after
 //! the other, cells in turn, each finished one into the journal at once. What comes of it is judged elsewhere.
 
+mod apart;
 mod artifacts;
 mod calibration;
 mod contest;
+mod harnesses;
 mod hogs;
 pub(crate) mod live;
 mod live_prover;
 mod prover;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -23,14 +25,15 @@ use tollgate_reports::gate::flagged;
 use crate::arm::{Arm, artifact};
 use crate::machine::{self, CpuTicks};
 use crate::progress::Progress;
-use crate::verification::{Verdict, arm_limit, culprit, verify};
-use crate::worker::{Job, Message, MirroredArm, MirroredJob, run_job};
+use crate::verification::{Verdict, arm_limit, culprit, verify_in};
+use crate::worker::{Job, Message, MirroredArm, MirroredJob, run_job_in};
 use crate::{interrupt, plan};
 
 pub(crate) use artifacts::Artifacts;
 pub(crate) use calibration::Calibration;
 use calibration::calibrate;
 pub(crate) use contest::{Contest, Contests, contests};
+pub(crate) use harnesses::{Harnesses, Programs};
 pub(crate) use hogs::Hogs;
 pub(crate) use live::LiveGating;
 pub(crate) use live_prover::LiveProver;
@@ -55,6 +58,10 @@ pub(crate) struct Gating<'a> {
     pub(crate) placement: Placement,
     pub(crate) artifacts: &'a mut Artifacts,
     pub(crate) progress: &'a mut Progress,
+    /// The builds that run base and head, where they are two.
+    pub(crate) programs: Option<&'a Programs>,
+    /// Of this program and of the hosts.
+    pub(crate) versions: BTreeMap<String, String>,
     /// What a turn of the loop costs in a cell, where that is known from a run before.
     pub(crate) calibrations: &'a mut BTreeMap<CellId, Calibration>,
 }
@@ -68,6 +75,8 @@ pub(crate) struct Replicate {
     pub(crate) rounds_per_block: u32,
     pub(crate) batch_ns: u64,
     pub(crate) core: Option<u32>,
+    /// The build that does; none for this one.
+    pub(crate) program: Option<PathBuf>,
     /// How long it may say nothing.
     pub(crate) silence: std::time::Duration,
 }
@@ -112,7 +121,7 @@ impl Replicate {
         });
         let begin = Instant::now();
         let mut outcome = None;
-        let end = run_job(&job, self.silence, &mut |message| {
+        let end = run_job_in(self.program.as_deref(), &job, self.silence, &mut |message| {
             match message {
                 Message::Mirrored { requests_per_batch, pairs } => {
                     let took_ms = begin.elapsed().as_millis() as u32;
@@ -135,6 +144,22 @@ struct Ready {
     id: CellId,
     arms: Vec<MirroredArm>,
     replicate: Replicate,
+    /// Programs of the arms, where they are two builds.
+    programs: Option<Vec<PathBuf>>,
+}
+
+impl Ready {
+    /// What one process, or one for each arm, measures.
+    fn measure(&self, seed: u64) -> anyhow::Result<Option<Result<Measured, Failure>>> {
+        let (replicate, pairs) = (self.replicate.with_seed(seed), &PAIRS[..self.arms.len() - 1]);
+        match &self.programs {
+            None => replicate.measure(&self.arms, pairs),
+            Some(programs) => {
+                let arms: Vec<_> = programs.iter().cloned().zip(self.arms.iter().cloned()).collect();
+                apart::measure(&replicate, &arms, pairs)
+            }
+        }
+    }
 }
 
 /// What is compared: head with base, base with itself, head slowed down with head.
@@ -202,9 +227,12 @@ impl Gating<'_> {
     ) -> anyhow::Result<(BTreeMap<CellId, Counters>, BTreeMap<CellId, Failure>)> {
         self.progress.stage("verify");
         let (mut counted, mut failures) = (BTreeMap::new(), BTreeMap::new());
-        for (side, name) in [Contest::base as fn(&Contest) -> Arm, Contest::head].into_iter().zip(["base", "head"]) {
-            let arms: Vec<Arm> = contests.iter().map(side).collect();
-            verify(&arms, &mut |cell, verdict| {
+        let programs = self.programs.map(|programs| [&programs.base, &programs.head]);
+        for (side, name) in ["base", "head"].into_iter().enumerate() {
+            let of_side = if side == 0 { Contest::base } else { Contest::head };
+            let arms: Vec<Arm> = contests.iter().map(of_side).collect();
+            let program = programs.map(|programs| programs[side].as_path());
+            verify_in(program, &arms, &mut |cell, verdict| {
                 match verdict {
                     Verdict::Verified { counters, .. } => {
                         counted.insert(cell.clone(), counters);
@@ -228,9 +256,17 @@ impl Gating<'_> {
         head_spent: Option<u64>,
         known: Option<Option<Slowdown>>,
     ) -> anyhow::Result<Option<(Option<Slowdown>, Ready)>> {
-        let replicate = replicate(&self.plan, &self.placement, [&contest.base, &contest.head]);
-        let ready = |arms| Ready { id: contest.id.clone(), arms, replicate: replicate.clone() };
-        let (base, head) = (self.artifacts.ready(&contest.base)?, self.artifacts.ready(&contest.head)?);
+        let mut replicate = replicate(&self.plan, &self.placement, [&contest.base, &contest.head]);
+        let of = self.programs.map(|programs| (programs.base.as_path(), programs.head.as_path()));
+        let (of_base, of_head) = (of.map(|(base, _)| base), of.map(|(_, head)| head));
+        // What is put into head, head's build runs.
+        replicate.program = of_head.map(Path::to_owned);
+        let ready = |arms: Vec<MirroredArm>| {
+            let programs = of.map(|(base, head)| [base, head, base, head].map(Path::to_owned)[..arms.len()].to_vec());
+            Ready { id: contest.id.clone(), arms, replicate: replicate.clone(), programs }
+        };
+        let base = self.artifacts.ready(&contest.base, of_base)?;
+        let head = self.artifacts.ready(&contest.head, of_head)?;
         // A plugin into which nothing can be put is measured without this control, which has then failed.
         let (source, already) = contest.source();
         if known == Some(None) || self.artifacts.slowed(source, 1).is_err() {
@@ -238,7 +274,7 @@ impl Gating<'_> {
         }
         if let Some(Some(slowdown)) = known {
             let slowed = self.artifacts.slowed(source, already + slowdown.turns)?;
-            let slowed = self.artifacts.ready(&slowed)?;
+            let slowed = self.artifacts.ready(&slowed, of_head)?;
             return Ok(Some((Some(slowdown), ready(vec![base.clone(), head, base, slowed]))));
         }
         let calibration = match self.calibrations.get(&contest.id) {
@@ -250,10 +286,10 @@ impl Gating<'_> {
         };
         let turns = calibration.turns(f64::from(self.plan.margin_ppm) / 1e6 * CONTROL_MARGINS);
         let slowed = self.artifacts.slowed(source, already + turns)?;
-        let slowed_spent = counted(std::slice::from_ref(&slowed))?.get(&slowed.id).and_then(spent);
+        let slowed_spent = counted(of_head, std::slice::from_ref(&slowed))?.get(&slowed.id).and_then(spent);
         let expected_ppm = (calibration.share(turns) * 1e6).round() as u32;
         let slowdown = Slowdown { turns, expected_ppm, head_spent, slowed_spent };
-        let slowed = self.artifacts.ready(&slowed)?;
+        let slowed = self.artifacts.ready(&slowed, of_head)?;
         Ok(Some((Some(slowdown), ready(vec![base.clone(), head, base, slowed]))))
     }
 
@@ -265,18 +301,19 @@ impl Gating<'_> {
         for number in 0..self.plan.processes {
             random.shuffle(cells);
             let mut failed = Vec::new();
-            for Ready { id, arms, replicate } in cells.iter() {
+            for ready in cells.iter() {
+                let id = &ready.id;
                 if interrupt::requested() {
                     return Ok(());
                 }
                 self.progress.stage(format!("{word} {}/{}", number + 1, self.plan.processes));
                 self.progress.arm(id, None);
-                let (pairs, seed) = (&PAIRS[..arms.len() - 1], random.u64(..));
+                let seed = random.u64(..);
                 // Of a run that was gone on with.
                 if journal.record().cells.iter().any(|cell| &cell.id == id && cell.has(batch, number)) {
                     continue;
                 }
-                match replicate.with_seed(seed).measure(arms, pairs)? {
+                match ready.measure(seed)? {
                     None => return Ok(()),
                     Some(Ok(Measured { requests_per_batch, took_ms, pairs })) => {
                         let mut pairs = pairs.into_iter();
@@ -298,7 +335,6 @@ impl Gating<'_> {
     }
 
     fn begin(&self, (base, head): (String, String), mut cells: Vec<GateCell>, contests: &Contests) -> GateRecord {
-        let versions = versions(cells.iter().map(|cell| &cell.id));
         // What cannot be loaded is a cell all the same, or it would be missing without a word.
         for (id, _) in &contests.unloadable {
             if cells.iter().all(|cell| &cell.id != id) {
@@ -312,7 +348,7 @@ impl Gating<'_> {
             started_unix_ms: plan::unix_ms(),
             finished_unix_ms: None,
             interrupted: false,
-            environment: machine::environment(versions),
+            environment: machine::environment(self.versions.clone()),
             placement: self.placement.clone(),
             base,
             head,
@@ -347,13 +383,14 @@ impl Contest {
 fn replicate<'a>(plan: &GatePlan, placement: &Placement, arms: impl IntoIterator<Item = &'a Arm>) -> Replicate {
     let core = placement.shared_core();
     let GatePlan { seed, layouts, blocks_per_layout, rounds_per_block, batch_ns, .. } = *plan;
-    Replicate { seed, layouts, blocks_per_layout, rounds_per_block, batch_ns, core, silence: arm_limit(arms) }
+    let silence = arm_limit(arms);
+    Replicate { seed, layouts, blocks_per_layout, rounds_per_block, batch_ns, core, program: None, silence }
 }
 
 /// What a request of each arm counts; arms that fail are left out.
-fn counted(arms: &[Arm]) -> anyhow::Result<BTreeMap<CellId, Counters>> {
+fn counted(program: Option<&Path>, arms: &[Arm]) -> anyhow::Result<BTreeMap<CellId, Counters>> {
     let mut counted = BTreeMap::new();
-    verify(arms, &mut |cell, verdict| {
+    verify_in(program, arms, &mut |cell, verdict| {
         if let Verdict::Verified { counters, .. } = verdict {
             counted.insert(cell.clone(), counters);
         }

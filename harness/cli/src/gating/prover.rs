@@ -103,6 +103,8 @@ impl Prover {
             placement: self.placement.clone(),
             artifacts: &mut self.artifacts,
             progress,
+            programs: None,
+            versions: super::versions(contests.iter().map(|contest| &contest.id)),
             calibrations: &mut self.controls,
         };
         let contests = Contests { contests, unloadable: Vec::new() };
@@ -117,7 +119,7 @@ impl Prover {
 
     /// What head counts more than base, by cell: an independent check of what was put in.
     fn spent_more(&self, contests: &[Contest]) -> anyhow::Result<Vec<Option<u64>>> {
-        let side = |side: fn(&Contest) -> &Arm| counted(&contests.iter().map(side).cloned().collect::<Vec<_>>());
+        let side = |side: fn(&Contest) -> &Arm| counted(None, &contests.iter().map(side).cloned().collect::<Vec<_>>());
         let (base, head) = (side(|contest| &contest.base)?, side(|contest| &contest.head)?);
         let more = |contest: &Contest| {
             let of = |counted: &BTreeMap<CellId, _>| counted.get(&contest.id).and_then(spent);

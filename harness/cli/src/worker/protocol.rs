@@ -14,6 +14,10 @@ use crate::args::GatewayArgs;
 use crate::arm::Arm;
 use crate::urls::UrlJob;
 
+/// Version of what parent and worker say to each other: of [`Job`], [`Step`] and [`Message`]. To be counted up with whatever
+/// another build would not understand, because a gate compares two builds.
+pub(crate) const PROTOCOL: u32 = 1;
+
 /// What a worker is asked to do.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Job {
@@ -41,6 +45,10 @@ pub(crate) enum Job {
     },
     /// A few arms against each other, in mirrored rounds.
     Mirrored(MirroredJob),
+    /// One arm alone, batch by batch as [`Step`]s on stdin ask for.
+    Stepped(Box<SteppedJob>),
+    /// The arm's machine code into a file.
+    Precompile { arm: Box<WorkerArm>, to: PathBuf },
     /// So long at gateways that somebody else runs.
     Urls { urls: UrlJob, start: u32, seed: u64, duration_ms: u64, rounds_per_block: u32 },
     /// One start of a gateway with all arms: the probe is in the worker, and so is the embedded gateway.
@@ -74,6 +82,24 @@ pub(crate) struct MirroredJob {
     pub(crate) batch_ns: u64,
     /// Core to run on once everything is compiled.
     pub(crate) core: Option<u32>,
+}
+
+/// An arm that waits to be told what to do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SteppedJob {
+    pub(crate) arm: MirroredArm,
+    pub(crate) seed: u64,
+    /// Core to run on once everything is compiled.
+    pub(crate) core: Option<u32>,
+}
+
+/// What such an arm is told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Step {
+    /// To come to life anew, for batches of so many requests, or of as many as take about that long.
+    Renew { requests: Option<u64>, batch_ns: u64 },
+    /// To handle a batch.
+    Batch { requests: u64 },
 }
 
 /// An arm and its machine code, where it was compiled before.
@@ -153,6 +179,12 @@ pub(crate) enum Message {
     Load(Box<Load>),
     /// For each pair and block, nanoseconds of its two arms.
     Mirrored { requests_per_batch: u64, pairs: Vec<Vec<[u64; 2]>> },
+    /// The arm came to life anew.
+    Renewed { requests_per_batch: u64 },
+    /// Nanoseconds of a batch.
+    Timed { ns: u64 },
+    /// Whether the arm's host keeps machine code, and so has written it.
+    Precompiled { written: bool },
     /// The job is done.
     Done,
 }

@@ -29,22 +29,28 @@ pub(crate) fn serve() -> anyhow::Result<()> {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).context("cannot read the job")?;
     let job = serde_json::from_str(&line).context("cannot understand the job: `worker` is for tollgate itself")?;
-    std::thread::spawn(|| {
-        // The parent keeps this pipe open for as long as it lives; its end is the end of the reason to be here.
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        std::process::exit(1);
-    });
     if !matches!(job, Job::Live { .. } | Job::Load { .. }) {
         let limit = Rlimit { current: Some(LIMIT_BYTES), maximum: Some(LIMIT_BYTES) };
         // Refused where somebody has set a lower one, which is as good.
         let _ = setrlimit(Resource::Data, limit);
     }
+    if let Job::Stepped(job) = job {
+        // It reads on, and sees by itself when its parent is gone.
+        return super::stepped::stepped(*job);
+    }
+    std::thread::spawn(|| {
+        // The parent keeps this pipe open for as long as it lives; its end is the end of the reason to be here.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(1);
+    });
     match job {
         Job::Verify { arms } => verify(arms)?,
         Job::Repeat { arms, requests } => repeat(arms, requests)?,
         Job::Soak { arm, duration_ms, core } => soak(*arm, duration_ms, core)?,
         Job::Measure { .. } => measure(job)?,
         Job::Mirrored(job) => super::mirrored::mirrored(job)?,
+        Job::Stepped(job) => super::stepped::stepped(*job)?,
+        Job::Precompile { arm, to } => super::mirrored::precompile(*arm, &to)?,
         Job::Live { .. } => live(job)?,
         Job::Urls { urls, start, seed, duration_ms, rounds_per_block } => {
             let (arms, options) = urls.load()?;

@@ -10,11 +10,22 @@ use crate::args::{GivenArgs, Only, Selectors};
 #[derive(Debug, ClapArgs)]
 pub(crate) struct InProcessArgs {
     /// The plugin before the change, a name or the path of a .wasm or .lua
-    #[arg(long, value_name = "NAME|PATH", required_unless_present = "record", requires = "head")]
+    #[arg(long, value_name = "NAME|PATH", required_unless_present_any = ["record", "base_harness"], requires = "head")]
     pub(crate) base: Option<String>,
     /// The plugin after the change
-    #[arg(long, value_name = "NAME|PATH", required_unless_present = "record", requires = "base")]
+    #[arg(long, value_name = "NAME|PATH", required_unless_present_any = ["record", "base_harness"], requires = "base")]
     pub(crate) head: Option<String>,
+    /// Compare two builds of tollgate, each with its own catalogue and hosts, in place of two artifacts: the program of base.
+    /// They cannot share a process, so that only changes of percents are seen, and the margin is 5% unless told otherwise
+    #[arg(long, value_name = "PROGRAM", requires = "head_harness", conflicts_with_all = ["base", "head", "record"])]
+    pub(crate) base_harness: Option<PathBuf>,
+    /// The program of head
+    #[arg(long, value_name = "PROGRAM", requires = "base_harness")]
+    pub(crate) head_harness: Option<PathBuf>,
+    /// With --base-harness: a plugin (default: all of the catalogue but the native one, into which no known slowdown can be put; may be
+    /// given again)
+    #[arg(long = "plugin", value_name = "NAME|PATH", requires = "base_harness")]
+    pub(crate) plugins: Vec<String>,
     /// Judge a gate-record.json, or the gate-journal.jsonl of a run that was stopped, again, without measuring
     #[arg(long, value_name = "FILE", conflicts_with_all = ["base", "head", "hosts", "workloads", "config", "request", "seed"])]
     pub(crate) record: Option<PathBuf>,
@@ -35,9 +46,9 @@ pub(crate) struct Sampling {
     pub(crate) workloads: Vec<String>,
     #[command(flatten)]
     pub(crate) given: GivenArgs,
-    /// Changes smaller than this do not matter
-    #[arg(long, value_name = "PERCENT", default_value = "0.5%", value_parser = ppm)]
-    pub(crate) margin: u32,
+    /// Changes smaller than this do not matter (default: 0.5%)
+    #[arg(long, value_name = "PERCENT", value_parser = ppm)]
+    pub(crate) margin: Option<u32>,
     /// Fresh processes for each host and workload; as many again confirm what is flagged
     #[arg(long, value_name = "N", default_value_t = DEFAULT_PROCESSES, value_parser = clap::value_parser!(u32).range(1..=2_000))]
     pub(crate) processes: u32,

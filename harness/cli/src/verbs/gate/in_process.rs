@@ -10,8 +10,9 @@ use tollgate_record::{GateCell, GatePlan, GateRecord};
 use tollgate_reports::gate::{in_process, least_processes, other_machine};
 
 use super::finish;
+use crate::args::Selectors;
 use crate::args::gate::in_process::{InProcessArgs, Sampling};
-use crate::gating::{Artifacts, Contests, Gating, cell, contests, versions};
+use crate::gating::{Artifacts, Contests, Gating, Harnesses, cell, contests, versions};
 use crate::progress::Progress;
 use crate::status::{Status, usage};
 use crate::verbs::resume::unchanged;
@@ -23,6 +24,9 @@ pub(crate) const JOURNAL: &str = "gate-journal.jsonl";
 /// Name of the record.
 pub(crate) const RECORD: &str = "gate-record.json";
 
+/// The margin when none is named; and where base and head cannot share a process.
+const MARGIN_PPM: u32 = 5_000;
+const APART_MARGIN_PPM: u32 = 50_000;
 /// About how long a process takes, for the progress bar.
 const PROCESS: Duration = Duration::from_millis(150);
 
@@ -31,42 +35,79 @@ pub(crate) fn run(options: &InProcessArgs) -> anyhow::Result<Status> {
     if let Some(path) = &options.record {
         return finish(&in_process(&GateRecord::read(path)?), &options.outcome);
     }
-    let (Some(base), Some(head)) = (&options.base, &options.head) else {
-        return Err(usage("give --base and --head, or a --record"));
-    };
     interrupt::install()?;
-    let contests = contests(&options.sampling.selectors(), base, head)?;
-    let plan = plan(&options.sampling, options.sampling.seed.unwrap_or_else(clock_seed));
-    check(&plan, &contests)?;
+    let asked = Asked::of(options, options.sampling.seed.unwrap_or_else(clock_seed))?;
+    check(&asked.plan, &asked.contests)?;
     if let Some(folder) = &options.outcome.out {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}; name another with --out", folder.display()))?;
     }
-    measure(options, (name(base), name(head)), &contests, plan, None)
+    measure(options, &asked, None)
+}
+
+/// What the options ask to compare, and how.
+struct Asked {
+    /// Base and head in words.
+    sides: (String, String),
+    contests: Contests,
+    plan: GatePlan,
+    /// Where base and head are two builds.
+    harnesses: Option<Harnesses>,
+}
+
+impl Asked {
+    fn of(options: &InProcessArgs, seed: u64) -> anyhow::Result<Self> {
+        let (sampling, selectors) = (&options.sampling, options.sampling.selectors());
+        match (&options.base_harness, &options.head_harness, &options.base, &options.head) {
+            (Some(base), Some(head), ..) => {
+                let harnesses = Harnesses::of(base, head)?;
+                let contests = harnesses.contests(&Selectors { plugins: options.plugins.clone(), ..selectors })?;
+                let margin_ppm = sampling.margin.unwrap_or(APART_MARGIN_PPM);
+                let plan = GatePlan { margin_ppm, apart: true, ..plan(sampling, seed) };
+                Ok(Self { sides: harnesses.names()?, contests, plan, harnesses: Some(harnesses) })
+            }
+            (_, _, Some(base), Some(head)) => {
+                let contests = contests(&selectors, base, head)?;
+                Ok(Self { sides: (name(base), name(head)), contests, plan: plan(sampling, seed), harnesses: None })
+            }
+            _ => Err(usage("give --base and --head, or --base-harness and --head-harness, or a --record")),
+        }
+    }
+
+    /// Versions of this program and of the hosts, those of each build where there are two.
+    fn versions(&self) -> BTreeMap<String, String> {
+        let cells = || self.contests.contests.iter().map(|contest| &contest.id);
+        match &self.harnesses {
+            None => versions(cells()),
+            Some(harnesses) => {
+                let hosts = cells().flat_map(|cell| harnesses.versions(&cell.host));
+                hosts.chain(versions(std::iter::empty())).collect()
+            }
+        }
+    }
 }
 
 /// Goes on with the run of a folder, with the options that it was begun with.
 pub(crate) fn resume(options: &InProcessArgs, record: GateRecord) -> anyhow::Result<Status> {
-    let (Some(base), Some(head)) = (&options.base, &options.head) else {
-        return Err(usage("that run measured nothing; begin anew"));
-    };
-    let contests = contests(&options.sampling.selectors(), base, head)?;
-    let plan = plan(&options.sampling, record.plan.seed);
-    unchanged(changes(&record, &contests, &plan))?;
-    measure(options, (record.base.clone(), record.head.clone()), &contests, plan, Some(record))
+    let asked = Asked::of(options, record.plan.seed)?;
+    unchanged(changes(&record, &asked))?;
+    measure(options, &asked, Some(record))
 }
 
 /// Processes of one run are replicates only when nothing changed between them.
-fn changes(record: &GateRecord, contests: &Contests, plan: &GatePlan) -> Vec<String> {
-    let versions = versions(record.cells.iter().map(|cell| &cell.id));
+fn changes(record: &GateRecord, asked: &Asked) -> Vec<String> {
+    let versions = asked.versions();
     let mut changed = other_machine(&record.environment, &machine::environment(versions.clone()));
     if record.tollgate_version != env!("CARGO_PKG_VERSION") || record.environment.versions != versions {
         changed.push("other versions of tollgate or hosts".to_owned());
     }
-    if &record.plan != plan || record.placement != tollgate_gateways::decide_placement() {
+    if (&record.base, &record.head) != (&asked.sides.0, &asked.sides.1) {
+        changed.push("another base or head".to_owned());
+    }
+    if record.plan != asked.plan || record.placement != tollgate_gateways::decide_placement() {
         changed.push("another plan or placement".to_owned());
     }
-    let anew: Vec<GateCell> = contests.contests.iter().map(cell).collect();
+    let anew: Vec<GateCell> = asked.contests.contests.iter().map(cell).collect();
     for known in record.cells.iter().filter(|known| known.error.is_none()) {
         match anew.iter().find(|cell| cell.id == known.id) {
             None => changed.push(format!("{} is gone", known.id)),
@@ -80,26 +121,23 @@ fn changes(record: &GateRecord, contests: &Contests, plan: &GatePlan) -> Vec<Str
 }
 
 /// Measures what is not in the record yet, writes and judges.
-fn measure(
-    options: &InProcessArgs,
-    sides: (String, String),
-    contests: &Contests,
-    plan: GatePlan,
-    begun: Option<GateRecord>,
-) -> anyhow::Result<Status> {
+fn measure(options: &InProcessArgs, asked: &Asked, begun: Option<GateRecord>) -> anyhow::Result<Status> {
+    let Asked { sides, contests, plan, harnesses } = asked;
     let mut artifacts = Artifacts::new()?;
     let folder = options.outcome.out.clone().unwrap_or_else(|| artifacts.path().to_owned());
     let journal = folder.join(JOURNAL);
     let processes = plan.processes * contests.contests.len() as u32;
     let mut progress = Progress::new(PROCESS * processes, options.sampling.quiet);
     let gating = Gating {
-        plan,
+        plan: plan.clone(),
         placement: tollgate_gateways::decide_placement(),
         artifacts: &mut artifacts,
         progress: &mut progress,
+        programs: harnesses.as_ref().map(|harnesses| &harnesses.programs),
+        versions: asked.versions(),
         calibrations: &mut BTreeMap::new(),
     };
-    let record = gating.run(sides, contests, &journal, begun)?;
+    let record = gating.run(sides.clone(), contests, &journal, begun)?;
     progress.finish();
     let written = record.write(&folder.join(RECORD)).map_err(anyhow::Error::from);
     // What was measured is shown whatever becomes of the files; the journal stays until the record is safe.
@@ -128,7 +166,8 @@ pub(crate) fn plan(sampling: &Sampling, seed: u64) -> GatePlan {
         blocks_per_layout: 1,
         rounds_per_block: 5,
         batch_ns: 20_000,
-        margin_ppm: sampling.margin,
+        margin_ppm: sampling.margin.unwrap_or(MARGIN_PPM),
+        apart: false,
         alpha_ppm: 1_000,
         confirm_alpha_ppm: 10_000,
         equivalence_alpha_ppm: 50_000,
