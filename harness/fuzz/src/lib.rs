@@ -3,10 +3,12 @@
 pub mod baselines;
 mod bytes;
 pub mod calls;
+pub mod gates;
 pub mod headers;
 mod live;
 pub mod modules;
 pub mod programs;
+pub mod proofs;
 pub mod records;
 pub mod requests;
 mod shape;
@@ -24,6 +26,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "calls", run: calls::run, seeds: calls::seeds },
     Target { name: "records", run: records::run, seeds: records::seeds },
     Target { name: "baselines", run: baselines::run, seeds: baselines::seeds },
+    Target { name: "gates", run: gates::run, seeds: gates::seeds },
+    Target { name: "proofs", run: proofs::run, seeds: proofs::seeds },
     Target { name: "requests", run: requests::run, seeds: requests::seeds },
     Target { name: "headers", run: headers::run, seeds: headers::seeds },
 ];

@@ -10,6 +10,7 @@ mod html;
 mod in_process;
 mod lives;
 mod load;
+mod mutated;
 mod proof;
 mod response;
 mod scale;
