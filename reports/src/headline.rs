@@ -118,7 +118,7 @@ fn sentences(place: &Place<'_>) -> Vec<String> {
         sentences.push(format!("{} adds {}.", place.label(row), figure(row.cell)));
     }
     for row in externals(place) {
-        let (name, adds) = (place.label(row), figure(row.cell));
+        let (name, adds) = (text::name(&row.cell.plugin, 19), figure(row.cell));
         sentences
             .push(format!("In a process of its own, asked over gRPC, {} ({name}) adds {adds}.", row.cell.language));
     }

@@ -1,6 +1,6 @@
 //! The cells of a summary as people look at them: one place (a host or a gateway) with its plugins, floors and noise.
 
-use tollgate_record::{Control, Mode, Phase, Variant};
+use tollgate_record::{Control, Mode, Phase, PluginKind, Variant};
 
 use crate::cost_line::is_only_a_point;
 use crate::estimate::{Estimate, over_starts};
@@ -93,18 +93,27 @@ impl Place<'_> {
     /// What the row is called: its language and variant where that names it, else the plugin, as one given by path.
     pub(crate) fn label(&self, row: &Row<'_>) -> String {
         let cell = row.cell;
-        let same = |other: &&Row<'_>| {
-            (&other.cell.language, other.cell.variant) == (&cell.language, cell.variant)
-                && is_named_by_language(other.cell)
-        };
-        if !is_named_by_language(cell) || self.rows.iter().filter(same).count() > 1 {
-            return text::name(&cell.plugin, 19);
+        let twins = |other: &&Row<'_>| other.cell.plugin == cell.plugin && other.cell.language == cell.language;
+        match self.rows.iter().filter(twins).count() {
+            0 | 1 => plain_label(cell),
+            // The same script in several Luas.
+            _ => text::elide(&format!("{}, {}", plain_label(cell), text::name(&cell.host, 14)), 17),
         }
-        match cell.variant {
-            Some(Variant::Raw) => format!("{}, raw", text::name(&cell.language, 14)),
-            Some(Variant::Sdk) => format!("{}, SDK", text::name(&cell.language, 14)),
-            None => text::name(&cell.language, 19),
-        }
+    }
+}
+
+/// The label of a plugin that is in its place once.
+fn plain_label(cell: &SummaryCell) -> String {
+    if (cell.kind, cell.plugin.as_str()) == (Some(PluginKind::External), "external") {
+        return text::elide(&format!("{}, own process", text::name(&cell.language, 14)), 17);
+    }
+    if !is_named_by_language(cell) {
+        return text::name(&cell.plugin, 17);
+    }
+    match cell.variant {
+        Some(Variant::Raw) => format!("{}, raw", text::name(&cell.language, 14)),
+        Some(Variant::Sdk) => format!("{}, SDK", text::name(&cell.language, 14)),
+        None => text::name(&cell.language, 17),
     }
 }
 
@@ -165,10 +174,13 @@ pub fn places(summary: &Summary) -> Vec<Place<'_>> {
 /// How near to production a place is.
 fn nearness(place: &Place<'_>) -> u8 {
     match (place.mode, place.hosts[0].0) {
+        // The runtime that a run takes unless another is named is nearer to what gateways have than its alternatives.
+        (Mode::InProcess, "wasmtime") => 1,
         (Mode::InProcess, _) => 0,
-        (Mode::Live, name) if is_embedded(name) => 1,
-        (Mode::Live, "envoy") => 3,
-        (Mode::Live, _) => 2,
+        (Mode::Live, "embedded") => 3,
+        (Mode::Live, name) if is_embedded(name) => 2,
+        (Mode::Live, "envoy") => 5,
+        (Mode::Live, _) => 4,
     }
 }
 
@@ -197,8 +209,10 @@ fn is_same_path(one: &SummaryCell, other: &SummaryCell) -> bool {
     is_on_response(&one.workload) == is_on_response(&other.workload)
 }
 
-fn sort_key(cell: &SummaryCell) -> (usize, &str, Option<Variant>, &str) {
-    (language::rank(&cell.language), &cell.language, cell.variant, &cell.plugin)
+/// What is asked over a network comes last: it is another kind of thing.
+fn sort_key(cell: &SummaryCell) -> (bool, usize, &str, Option<Variant>, &str) {
+    let is_external = cell.kind == Some(PluginKind::External);
+    (is_external, language::rank(&cell.language), &cell.language, cell.variant, &cell.plugin)
 }
 
 fn noop<'a>(summary: &'a Summary, cell: &SummaryCell) -> Option<&'a SummaryCell> {

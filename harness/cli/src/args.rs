@@ -345,7 +345,7 @@ pub(crate) struct SummaryArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ReportArgs {
-    /// One or more records
+    /// One or more records, or folders of them: several are compared and shown over time
     #[arg(required = true)]
     pub(crate) records: Vec<PathBuf>,
     /// The file to write

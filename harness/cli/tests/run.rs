@@ -2,10 +2,11 @@
 //! report that a real browser shows. Where one of these or Chromium is missing the tests say so; `.ci/run` installs all
 //! and allows no skip.
 
+#[path = "../../../reports/tests/browser/chromium.rs"]
+mod chromium;
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -158,33 +159,14 @@ fn the_summary_has_the_fields_that_the_design_promises() {
     }
 }
 
-/// Chromium with what keeps it quiet in a closed network.
-fn chromium() -> Option<Command> {
-    for name in ["chromium", "chromium-browser", "google-chrome"] {
-        if Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success()) {
-            let mut command = Command::new(name);
-            command.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]);
-            command.args(["--disable-background-networking", "--disable-component-update", "--enable-logging=stderr"]);
-            return Some(command);
-        }
-    }
-    let required = std::env::var_os("TOLLGATE_REQUIRE_BROWSER").is_some();
-    assert!(!required, "TOLLGATE_REQUIRE_BROWSER is set and there is no chromium");
-    eprintln!("\n*** NOT TESTED in a browser: install one with `apt-get install chromium`\n");
-    None
-}
-
 #[test]
 fn a_browser_shows_every_chart_and_has_nothing_to_complain_of() {
     let out = finished_run();
-    let url = format!("file://{}", out.join("report.html").display());
-    let Some(mut command) = chromium() else { return };
+    let report = out.join("report.html");
     let profile = tempfile::tempdir().unwrap();
-    let flag = format!("--user-data-dir={}", profile.path().display());
-    let output = command.args([&flag, "--dump-dom", &url]).output().unwrap();
-    let (dom, log) = (stdout(&output), stderr(&output));
+    let Some(chromium::Opened { dom, log }) = chromium::open(&report, profile.path(), &[]) else { return };
     assert!(!log.contains("CONSOLE"), "the console is not empty:\n{log}");
-    let source = std::fs::read_to_string(out.join("report.html")).unwrap();
+    let source = std::fs::read_to_string(&report).unwrap();
     let charts = dom.matches("<svg").count();
     assert!(charts >= 4, "{charts} charts");
     assert_eq!(charts, source.matches("<svg").count(), "the browser kept every chart");
@@ -195,18 +177,7 @@ fn a_browser_shows_every_chart_and_has_nothing_to_complain_of() {
         // CI keeps the screenshots for people to look at.
         let folder = std::env::var_os("TOLLGATE_SCREENSHOTS").map_or_else(|| out.to_owned(), PathBuf::from);
         let picture = folder.join(format!("report-{width}.png"));
-        let mut command = chromium().expect("it was there a moment ago");
-        let status = command
-            .args([
-                &flag,
-                &format!("--window-size={width},{height}"),
-                &format!("--screenshot={}", picture.display()),
-                &url,
-            ])
-            .output()
-            .unwrap()
-            .status;
-        assert!(status.success());
+        chromium::picture(&report, profile.path(), &[format!("--window-size={width},{height}")], &picture);
         assert!(picture.metadata().unwrap().len() > 10_000, "the screenshot at {width} px is nearly empty");
     }
 }

@@ -1,6 +1,6 @@
 //! Added latency by language in one place: a bar from zero, whiskers for the interval, a band for the noise.
 
-use tollgate_record::Variant;
+use tollgate_record::{PluginKind, Variant};
 
 use super::canvas::{About, Anchor, Canvas, INK, MUTED, Mark, RULE, draw};
 use super::scale::Scale;
@@ -19,6 +19,12 @@ const ROW: i32 = 28;
 const BAR: i32 = 16;
 /// About so many ticks along the axis.
 const TICKS: usize = 5;
+/// A bar that is longer than there is room has a gap so wide before its last pixels, which are so many.
+const GAP: i32 = 6;
+const REST: i32 = 14;
+/// What is asked over a network may cost so many times as much as anything else before its bar is cut, because the
+/// others could not be told apart on its axis.
+const FAR: f64 = 1.5;
 
 /// The bars of a place, none when no plugin has a figure. `id` must be unique on the page.
 pub fn bars(place: &Place<'_>, id: &str) -> Option<String> {
@@ -31,13 +37,14 @@ pub fn bars(place: &Place<'_>, id: &str) -> Option<String> {
     let about = About { id, title: &title, description };
     Some(draw((WIDTH as u32, (bottom + 34) as u32), &about, |canvas| {
         let scale = scale(&rows);
+        let (_, high) = extent(&rows);
         axis(canvas, &scale, bottom);
         if let Some(band) = noise_band(place, &scale) {
             draw_band(canvas, band, &scale, bottom);
         }
         for (index, row) in rows.iter().enumerate() {
             let middle = TOP + ROW * index as i32 + ROW / 2;
-            bar(canvas, place, row, &scale, middle);
+            bar(canvas, place, row, &scale, middle, is_beyond(row, high));
         }
         let zero = scale.px(0.0);
         canvas.line(&[(zero, TOP - 2), (zero, bottom)], 1, Mark::new(MUTED));
@@ -59,9 +66,33 @@ fn all_rows<'a>(place: &Place<'a>) -> Vec<Row<'a>> {
     place.rows.iter().cloned().chain(noise).collect()
 }
 
-/// From zero, or below it where an interval goes there.
+/// Whether a bar of the chart has a gap, because it is longer than there is room.
+pub(crate) fn cuts_bars(place: &Place<'_>) -> bool {
+    let rows = all_rows(place);
+    let (_, high) = extent(&rows);
+    rows.iter().any(|row| is_beyond(row, high))
+}
+
+fn is_external(row: &Row<'_>) -> bool {
+    row.cell.kind == Some(PluginKind::External)
+}
+
+/// Whether a row is off an axis that goes up to there.
+fn is_beyond(row: &Row<'_>, high: f64) -> bool {
+    is_external(row) && row.cell.added_ns.is_some_and(|added| added.p50 > high)
+}
+
+/// From zero, or below it where an interval goes there; as far as the rows inside the gateway go when what is asked over
+/// a network goes far beyond.
 fn extent(rows: &[Row<'_>]) -> (f64, f64) {
-    let added = rows.iter().filter_map(|row| row.cell.added_ns);
+    let within = |of: &dyn Fn(&&Row<'_>) -> bool| extent_of(rows.iter().filter(|row| of(row)));
+    let (all, inside) = (within(&|_| true), within(&|row| !is_external(row)));
+    let is_inside = |row: &Row<'_>| !is_external(row) && row.cell.control.is_none() && row.cell.added_ns.is_some();
+    if rows.iter().any(is_inside) && all.1 > FAR * inside.1 { inside } else { all }
+}
+
+fn extent_of<'a>(rows: impl Iterator<Item = &'a Row<'a>>) -> (f64, f64) {
+    let added = rows.filter_map(|row| row.cell.added_ns);
     added.fold((0.0, 1.0), |(least, most), added| {
         let (low, high) = added.interval().unwrap_or((added.p50, added.p50));
         (least.min(low).min(added.p50), most.max(high).max(added.p50))
@@ -101,7 +132,7 @@ fn draw_band(canvas: &mut Canvas<'_>, (low, high): (f64, f64), scale: &Scale, bo
     canvas.rect((from, TOP - 2), (to.max(from + 1), bottom), mark);
 }
 
-fn bar(canvas: &mut Canvas<'_>, place: &Place<'_>, row: &Row<'_>, scale: &Scale, middle: i32) {
+fn bar(canvas: &mut Canvas<'_>, place: &Place<'_>, row: &Row<'_>, scale: &Scale, middle: i32, is_beyond: bool) {
     let cell = row.cell;
     let label = if cell.control.is_some() { "A' (no plugin)".to_owned() } else { place.label(row) };
     canvas.text(&label, (LEFT - 10, middle), Anchor::End, FONT, Mark::new(INK));
@@ -113,9 +144,16 @@ fn bar(canvas: &mut Canvas<'_>, place: &Place<'_>, row: &Row<'_>, scale: &Scale,
     };
     let (zero, end) = (scale.px(0.0), scale.px(added.p50));
     let (from, to) = (zero.min(end), zero.max(end).max(zero.min(end) + 1));
-    canvas.rect((from, middle - BAR / 2), (to, middle + BAR / 2), bar_mark(cell, &label));
     let mut reach = to;
-    if let Some((low, high)) = added.interval() {
+    if is_beyond {
+        let gap = RIGHT - REST - GAP;
+        canvas.rect((from, middle - BAR / 2), (gap, middle + BAR / 2), bar_mark(cell, &label).with("data-cut", "true"));
+        canvas.rect((gap + GAP, middle - BAR / 2), (RIGHT, middle + BAR / 2), look(cell).with("class", "bar-end"));
+        reach = RIGHT;
+    } else {
+        canvas.rect((from, middle - BAR / 2), (to, middle + BAR / 2), bar_mark(cell, &label));
+    }
+    if let Some((low, high)) = added.interval().filter(|_| !is_beyond) {
         let (low, high) = (scale.px(low), scale.px(high));
         canvas.line(&[(low, middle), (high, middle)], 1, Mark::new(INK));
         for x in [low, high] {
@@ -135,13 +173,12 @@ fn bar(canvas: &mut Canvas<'_>, place: &Place<'_>, row: &Row<'_>, scale: &Scale,
 }
 
 fn bar_mark(cell: &SummaryCell, label: &str) -> Mark {
-    let colour = language::colour(&cell.language);
     let added = cell.added_ns.expect("only measured cells have a bar");
     let mut tooltip = format!("{label} on {}: {} µs", cell.host, significant(added.p50 / 1_000.0));
     if let Some((low, high)) = added.interval() {
         tooltip.push_str(&format!(" [{}, {}]", us(low, 3), us(high, 3)));
     }
-    let mark = Mark::new(colour)
+    look(cell)
         .with("class", "bar")
         .with("data-plugin", &cell.plugin)
         .with("data-host", &cell.host)
@@ -150,8 +187,13 @@ fn bar_mark(cell: &SummaryCell, label: &str) -> Mark {
         .with_figure("data-added-ns", Some(added.p50))
         .with_figure("data-low-ns", added.low)
         .with_figure("data-high-ns", added.high)
-        .tooltip(tooltip);
-    // Raw is solid and SDK is outlined, so that a pair shares its colour and still differs without it.
+        .tooltip(tooltip)
+}
+
+/// Raw is solid and SDK is outlined, so that a pair shares its colour and still differs without it.
+fn look(cell: &SummaryCell) -> Mark {
+    let colour = language::colour(&cell.language);
+    let mark = Mark::new(colour);
     match cell.variant {
         Some(Variant::Sdk) => mark.with("stroke", colour).with("stroke-width", "2").with("fill-opacity", ".35"),
         _ => mark,

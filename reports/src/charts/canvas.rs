@@ -6,10 +6,13 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::text::escape;
+use crate::text::{elide, escape};
 
 /// First of the colours that stand for marks.
 const FIRST: u32 = 0xA0_0000;
+
+/// Longest text that a mark carries, in characters.
+const LONGEST: usize = 200;
 
 /// What plotters divides a font's size by when it writes SVG.
 const FONT_SCALE: f64 = 1.24;
@@ -34,9 +37,9 @@ impl Mark {
         Self { colour: colour.to_owned(), ..Self::default() }
     }
 
-    /// Adds an attribute; the value is escaped.
+    /// Adds an attribute; the value is escaped, and cut where it is longer than any name needs to be: each mark has it.
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
-        self.attributes.push_str(&format!(" {name}=\"{}\"", escape(value)));
+        self.attributes.push_str(&format!(" {name}=\"{}\"", escape(&elide(value, LONGEST))));
         self
     }
 
@@ -49,7 +52,7 @@ impl Mark {
     }
 
     pub(super) fn tooltip(mut self, text: String) -> Self {
-        self.tooltip = Some(text);
+        self.tooltip = Some(elide(&text, LONGEST));
         self
     }
 }

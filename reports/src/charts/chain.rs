@@ -47,7 +47,7 @@ type Height<'a> = &'a dyn Fn(&ScalePoint) -> Option<(f64, (&'static str, String)
 fn draw(scale: &ScaleFigures, about: &About<'_>, y: &'static str, height: Height<'_>) -> Option<String> {
     let drawn = |line| drawn(line, height);
     let drawn: Vec<Line<'_>> = scale.lines.iter().map(drawn).filter(|line| !line.points.is_empty()).collect();
-    lines(about, &Titles { x: PLUGINS, y }, &drawn)
+    lines(about, &Titles { x: PLUGINS, y, along: Vec::new() }, &drawn)
 }
 
 fn drawn<'a>(line: &'a ScaleLine, height: Height<'_>) -> Line<'a> {
@@ -64,6 +64,7 @@ fn drawn<'a>(line: &'a ScaleLine, height: Height<'_>) -> Line<'a> {
         Some(Point {
             x: f64::from(point.length),
             y,
+            interval: None,
             data,
             tooltip: format!("{}, {}: {} in a row, {words}", line.plugin, with_workers(line.workers), point.length),
         })

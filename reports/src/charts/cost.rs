@@ -13,7 +13,7 @@ pub fn cost(title: &str, of: &[&CostLine], id: &str) -> Option<String> {
     let title = format!("Added latency by number of operations on headers, {title}");
     let description = "One line per plugin through what was measured: operations on headers in one request along the axis, added \
                        latency in microseconds upwards, both from zero. The figures are in the table below the chart.";
-    let titles = Titles { x: "operations in one request", y: "added µs" };
+    let titles = Titles { x: "operations in one request", y: "added µs", along: Vec::new() };
     let drawn: Vec<Line<'_>> = of.iter().map(|line| drawn(line)).collect();
     lines(&About { id, title: &title, description }, &titles, &drawn)
 }
@@ -24,6 +24,7 @@ fn drawn(line: &CostLine) -> Line<'_> {
         Point {
             x: f64::from(point.operations),
             y: ns / 1_000.0,
+            interval: None,
             data: vec![
                 ("data-plugin", line.plugin.clone()),
                 ("data-host", line.host.clone()),

@@ -13,17 +13,25 @@ mod lines;
 mod load;
 mod percentiles;
 mod reload;
+mod rounds;
 mod scale;
+mod shift;
+mod stack;
+mod trend;
 
 pub use article::article;
 pub use bars::bars;
-pub(crate) use bars::shows_noise;
+pub(crate) use bars::{cuts_bars, shows_noise};
 pub use chain::{chain_latency, chain_memory};
 pub use cost::cost;
 pub use failing::failing;
 pub(crate) use load::load;
 pub use percentiles::percentiles;
 pub use reload::{around, reload};
+pub(crate) use rounds::{Track, rounds};
+pub(crate) use shift::{Shifted, name as quantile_name, shift};
+pub(crate) use stack::stack;
+pub(crate) use trend::trend;
 
 /// Width of every chart in its own pixels. A page shows it at 360 to 544 pixels, so that one drawing does for a phone
 /// and for a desk.

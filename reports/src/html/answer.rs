@@ -1,18 +1,24 @@
 //! The answer: one line, what each place says, and its chart.
 
-use crate::charts::{bars, shows_noise};
+use crate::charts::{bars, cuts_bars, shows_noise};
 use crate::facts;
 use crate::number::{date, decimals, percent, us};
 use crate::place::Place;
-use crate::text::escape;
+use crate::text::{escape, name};
 
 use super::View;
-use super::parts::{Cell, TableRow, definitions, figure, minus, plugin, table};
+use super::parts::{Cell, TableRow, definitions, figure, minus, place_heading, plugin, side_by_side, table};
 
-/// The headline with the sentences of the place nearest to production.
+/// The headline; with all that is known of the run where there is no place to show it beside.
 pub(super) fn head(view: &View<'_>) -> String {
     let level = view.level;
-    let mut html = format!("<h{level}>{}</h{level}>", prose(&view.headline.title));
+    let title = format!("<h{level}>{}</h{level}>", prose(&view.headline.title));
+    if view.places.is_empty() { title + &said(view) + &facts_list(view) } else { title }
+}
+
+/// The sentences of the place nearest to production, and what to keep in mind.
+fn said(view: &View<'_>) -> String {
+    let mut html = String::new();
     if let Some(nearest) = view.headline.places.first() {
         html.push_str(&format!("<p class=\"where\">{}</p>{}", escape(&nearest.place), sentences(&nearest.sentences)));
     }
@@ -24,7 +30,6 @@ pub(super) fn head(view: &View<'_>) -> String {
         }
         html.push_str(&format!("<div class=\"caveats\" role=\"note\" aria-label=\"Keep in mind\">{caveats}</div>"));
     }
-    html.push_str(&facts_list(view));
     html
 }
 
@@ -66,43 +71,54 @@ fn facts_list(view: &View<'_>) -> String {
     )
 }
 
-/// One chart per place.
+/// What the run says beside the chart of the place nearest to production, what it was, then a chart for each other place.
 pub(super) fn charts(view: &View<'_>) -> String {
-    if view.places.is_empty() {
-        return String::new();
-    }
-    let mut html =
-        "<p class=\"quiet\">What a plugin costs a request above no plugin, paired round by round. Solid bars \
-                    use the bare ABI, outlined bars go through the language’s SDK; a language keeps its colour.</p>"
-            .to_owned();
-    for (index, place) in view.places.iter().enumerate() {
-        html.push_str(&view.heading(&format!("{} · workload {}", place.title(), place.workload)));
-        if index > 0 {
-            html.push_str(&sentences(&view.headline.places[index].sentences));
-        }
-        let Some(svg) = bars(place, &view.id(&format!("bars{index}"))) else {
-            html.push_str("<p>No plugin gave a figure here, so there is no chart.</p>");
-            continue;
-        };
-        html.push_str(&figure(
-            &format!("Chart: added latency, {}", place.caption()),
-            &svg,
-            &caption(place),
-            &behind(place),
-        ));
-    }
-    html
+    let Some((nearest, others)) = view.places.split_first() else { return String::new() };
+    let others = others.iter().enumerate().map(|(index, place)| one(view, index + 1, place));
+    format!(
+        "<div class=\"hero\"><div>{}</div><div>{}</div></div>{}{}",
+        said(view),
+        chart(view, 0, nearest),
+        facts_list(view),
+        side_by_side(others)
+    )
 }
 
-fn caption(place: &Place<'_>) -> String {
-    let noise = match place.noise_ns().filter(|_| shows_noise(place)) {
-        Some(ns) => format!(
-            " The grey band at zero is the noise, up to {} µs: what A', a second arm without a plugin, reads.",
-            us(ns, 3)
-        ),
-        None => String::new(),
+/// A place's chart with what it says.
+fn one(view: &View<'_>, index: usize, place: &Place<'_>) -> String {
+    let said = sentences(&view.headline.places[index].sentences);
+    view.heading(&place_heading(place)) + &said + &chart(view, index, place)
+}
+
+fn chart(view: &View<'_>, index: usize, place: &Place<'_>) -> String {
+    match bars(place, &view.id(&format!("bars{index}"))) {
+        Some(svg) => {
+            let name = format!("Chart: added latency, {}", place.caption());
+            figure(&name, &svg, &caption(place, index == 0), &behind(place))
+        }
+        None => "<p>No plugin gave a figure here, so there is no chart.</p>".to_owned(),
+    }
+}
+
+/// What is seen; how to read it stands below the first chart only.
+fn caption(place: &Place<'_>, is_first: bool) -> String {
+    let mut words = match is_first {
+        true => "What a plugin costs a request above no plugin, paired round by round. Solid: bare ABI or no SDK; outlined: through \
+                 the language’s SDK. Whiskers are the interval for the median over starts."
+            .to_owned(),
+        false => "Added latency on an axis of its own.".to_owned(),
     };
-    format!("Bars start at zero; whiskers are the interval for the median over starts.{noise}")
+    words.push_str(&format!(" Workload {}.", escape(&name(place.workload, 40))));
+    if let Some(ns) = place.noise_ns().filter(|_| shows_noise(place)) {
+        let band = us(ns, 3);
+        words.push_str(&format!(
+            " The grey band at zero is the noise, up to {band} µs: what A', a second arm without a plugin, reads."
+        ));
+    }
+    if cuts_bars(place) {
+        words.push_str(" The bar with a gap is longer than there is room for; its figure stands behind it.");
+    }
+    words
 }
 
 fn behind(place: &Place<'_>) -> String {

@@ -1,9 +1,12 @@
-//! Several records side by side. No verdict is given here: whether a change is real is the gate's to say.
+//! Several records side by side; of two, with what the comparison of records says of each cell. A change that is small is for
+//! the gates, which measure both sides in turn.
 
 use std::collections::BTreeMap;
 
 use tollgate_record::{Mode, Phase};
 
+use crate::failures::failures;
+use crate::gate::{self, Change, Margin, Outcome, compare_records};
 use crate::number::{date, decimals, us};
 use crate::place::places;
 use crate::summary::SummaryCell;
@@ -16,21 +19,64 @@ use super::parts::{Cell, TableRow, plugin, table};
 /// Cells that mean the same in several records.
 type Key<'a> = (Mode, &'a str, &'a str, &'a str);
 
-pub(super) fn section(views: &[View<'_>]) -> String {
-    let runs: String = views
-        .iter()
-        .map(|view| {
-            let run = &view.summary.environment;
-            let cpu = run.machine.cpu_model.as_deref().unwrap_or("CPU not known");
-            format!(
-                "<li><a href=\"#{}top\">{}</a>, {}, seed {}</li>",
-                view.prefix,
-                escape(&date(run.started_unix_ms)),
-                escape(cpu),
-                run.seed
-            )
-        })
-        .collect();
+/// So many records have a column each; of more, the table of the figures over time says all.
+const MOST_COLUMNS: usize = 6;
+
+pub(super) fn section(views: &[View<'_>], shown: &[&View<'_>]) -> String {
+    let outcome = match views {
+        [base, head] => Some(compare_records(("run 1", base.record), ("run 2", head.record), Margin::default())),
+        _ => None,
+    };
+    let body = if views.len() <= MOST_COLUMNS { figures(views, outcome.as_ref()) } else { String::new() };
+    format!(
+        "<section id=\"compare\" aria-labelledby=\"compare-h\"><h2 id=\"compare-h\">Comparison</h2>{}{}{body}</section>",
+        runs(views, shown),
+        outcome.as_ref().map(said).unwrap_or_default(),
+    )
+}
+
+/// When and on what each was run.
+fn runs(views: &[View<'_>], shown: &[&View<'_>]) -> String {
+    let item = |view: &View<'_>| {
+        let run = &view.summary.environment;
+        let cpu = run.machine.cpu_model.as_deref().unwrap_or("CPU not known");
+        let began = escape(&date(run.started_unix_ms));
+        let began = match shown.iter().any(|other| other.number == view.number) {
+            true => format!("<a href=\"#{}top\">{began}</a>", view.prefix),
+            false => began,
+        };
+        let version = name(&run.tollgate_version, 40);
+        let failed = match failures(view.summary).len() {
+            0 => String::new(),
+            1 => ", one failure".to_owned(),
+            many => format!(", {many} failures"),
+        };
+        format!("<li>{began}, {}, seed {}, tollgate {}{failed}</li>", escape(cpu), run.seed, escape(&version))
+    };
+    let items: String = views.iter().map(item).collect();
+    match views.len() {
+        0..=MOST_COLUMNS => format!("<ol>{items}</ol>"),
+        many => format!("<details><summary>The {many} runs</summary><ol>{items}</ol></details>"),
+    }
+}
+
+/// What the comparison says of all, and what holds for all.
+fn said(outcome: &Outcome) -> String {
+    let notes: String = outcome.notes.iter().map(|note| format!("<li>{}</li>", minus_in(note))).collect();
+    let failed = outcome.controls.iter().filter(|control| !control.passed);
+    let failed: String =
+        failed.map(|control| format!("<li>{}: {}</li>", escape(&control.name), escape(&control.reason))).collect();
+    format!(
+        "<p><b>Run 2 against run 1: {}.</b></p><ul class=\"note\">{notes}{failed}</ul>",
+        escape(&outcome.headline())
+    )
+}
+
+fn minus_in(words: &str) -> String {
+    escape(words).replace(" -", " −").replace("[-", "[−")
+}
+
+fn figures(views: &[View<'_>], outcome: Option<&Outcome>) -> String {
     let mut rows: BTreeMap<Key<'_>, Vec<Option<&SummaryCell>>> = BTreeMap::new();
     for (index, view) in views.iter().enumerate() {
         for cell in view.summary.cells.iter().filter(|cell| cell.phase == Phase::Request && cell.error.is_none()) {
@@ -42,18 +88,20 @@ pub(super) fn section(views: &[View<'_>]) -> String {
     let mut columns = vec!["Plugin", "host", "workload"];
     columns.extend(titles.iter().map(String::as_str));
     columns.push(">last ÷ first");
+    columns.extend(outcome.iter().flat_map(|_| [">change, µs", "verdict", "why"]));
     let largest =
         views.iter().flat_map(|view| places(view.summary)).map(|place| place.largest_ns()).fold(0.0, f64::max);
-    let rows: Vec<TableRow> = rows.into_iter().filter_map(|(key, cells)| row(key, &cells, decimals(largest))).collect();
+    let rows: Vec<TableRow> =
+        rows.into_iter().filter_map(|(key, cells)| row(key, &cells, decimals(largest), outcome)).collect();
     format!(
-        "<section id=\"compare\" aria-labelledby=\"compare-h\"><h2 id=\"compare-h\">Comparison</h2><ol>{runs}</ol>\
-         <p class=\"quiet\">Added latency with its interval. Runs on other machines or placements differ for reasons that \
-         are not the plugin’s.</p>{}</section>",
+        "<p class=\"quiet\">Added latency with its interval. Runs on other machines or placements differ for reasons that \
+         are not the plugin’s.</p>{}",
         table("Added latency of each run, µs per request", &columns, &rows)
     )
 }
 
-fn row((_, host, workload, plugin_name): Key<'_>, cells: &[Option<&SummaryCell>], digits: usize) -> Option<TableRow> {
+fn row(key: Key<'_>, cells: &[Option<&SummaryCell>], digits: usize, outcome: Option<&Outcome>) -> Option<TableRow> {
+    let (_, host, workload, plugin_name) = key;
     let known: Vec<&SummaryCell> = cells.iter().flatten().copied().filter(|cell| cell.added_ns.is_some()).collect();
     let first = known.first()?;
     let mut row =
@@ -81,6 +129,25 @@ fn row((_, host, workload, plugin_name): Key<'_>, cells: &[Option<&SummaryCell>]
         }
         _ => "–".to_owned(),
     }));
+    row.extend(outcome.into_iter().flat_map(|outcome| judged(key, outcome)));
     let class = if first.control.is_some() { "control" } else { "" };
     Some(TableRow { class, cells: row })
+}
+
+/// Change, verdict and reason of a cell; a control has none.
+fn judged((mode, host, workload, plugin): Key<'_>, outcome: &Outcome) -> [Cell; 3] {
+    let is_it = |row: &&gate::Row| {
+        (row.cell.mode, row.cell.host.as_str(), row.cell.workload.as_str(), row.cell.plugin.as_str())
+            == (mode, host, workload, plugin)
+    };
+    let Some(row) = outcome.rows.iter().find(is_it) else {
+        return [Cell::Number("–".to_owned()), Cell::Text(String::new()), Cell::Text(String::new())];
+    };
+    let change = row.changes.first().map(Change::words);
+    let change = change.map(|words| words.trim_start_matches("added latency ").trim_end_matches(" µs").to_owned());
+    [
+        Cell::Number(change.unwrap_or_else(|| "–".to_owned())),
+        Cell::Text(row.verdict.name().to_owned()),
+        Cell::LongHtml(minus_in(&name(&row.reason, 400))),
+    ]
 }

@@ -7,26 +7,25 @@ use super::View;
 /// Links that save the figures as files.
 pub(super) fn downloads(view: &View<'_>) -> String {
     let json = serde_json::to_string(view.summary).expect("a summary has string keys and nothing that can fail");
-    let link = |file: &str, kind: &str, text: &str| {
-        format!(
-            "<li><a download=\"{}{file}\" href=\"data:{kind};charset=utf-8,{}\">{file}</a></li>",
-            view.prefix,
-            url(text)
-        )
-    };
     format!(
         "<p>Exact figures of every cell, nanoseconds, not rounded. The same JSON stands in this file as <code>{}</code>; \
          histograms and block medians are in the record that the report was made from.</p>\
          <ul class=\"downloads\">{}{}</ul>",
         view.id("summary-json"),
-        link("summary.json", "application/json", &json),
-        link("summary.csv", "text/csv", &csv(view.summary)),
+        link(&format!("{}summary.json", view.prefix), "application/json", &json),
+        link(&format!("{}summary.csv", view.prefix), "text/csv", &csv(view.summary)),
     )
 }
 
+/// An item of a list that saves a text as a file of that name.
+pub(super) fn link(file: &str, kind: &str, text: &str) -> String {
+    // In single quotes, because there are many double ones in JSON, and each would be three characters.
+    format!("<li><a download=\"{file}\" href='data:{kind};charset=utf-8,{}'>{file}</a></li>", url(text))
+}
+
 /// The summaries as data blocks, which no browser runs.
-pub(super) fn blocks(views: &[View<'_>]) -> String {
-    let block = |view: &View<'_>| {
+pub(super) fn blocks(views: &[&View<'_>]) -> String {
+    let block = |view: &&View<'_>| {
         let json = serde_json::to_string(view.summary).expect("a summary has string keys and nothing that can fail");
         format!("<script type=\"application/json\" id=\"{}\">{}</script>\n", view.id("summary-json"), inert(&json))
     };
@@ -65,7 +64,8 @@ fn url(text: &str) -> String {
             | b'{'
             | b'}'
             | b'['
-            | b']' => {
+            | b']'
+            | b'"' => {
                 url.push(char::from(byte));
             }
             byte => url.push_str(&format!("%{byte:02X}")),

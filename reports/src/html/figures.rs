@@ -7,7 +7,7 @@ use crate::text::{escape, name};
 
 use super::View;
 use super::answer::interval;
-use super::parts::{Cell, TableRow, plugin, table};
+use super::parts::{Cell, TableRow, place_heading, plugin, table};
 
 /// Columns; the host has one only where there are several, the gateway's own clock only where it has one.
 fn columns(several: bool, own: bool) -> Vec<&'static str> {
@@ -38,7 +38,7 @@ pub(super) fn body(view: &View<'_>) -> String {
             rows.push(table_row(&Row { cell, noop: None, sdk_adds: None }, digits, several, own));
         }
         let caption = format!("{}, all figures in µs per request", place.versions());
-        html.push_str(&view.heading(&format!("{} · workload {}", place.title(), name(place.workload, 40))));
+        html.push_str(&view.heading(&place_heading(place)));
         html.push_str(&table(&caption, &columns(several, own), &rows));
         let note = instruments::note(place);
         if !note.is_empty() {

@@ -1,7 +1,8 @@
-//! One file that is the whole report: no network, no script, light and dark, screen and paper.
+//! One file that is the whole report: no network, complete without its script, light and dark, screen and paper.
 
 mod answer;
 mod article;
+mod breakdown;
 mod compare;
 mod cost;
 mod data;
@@ -11,40 +12,67 @@ mod load;
 mod method;
 mod parts;
 mod percentiles;
+mod rounds;
 mod scenario;
+mod shift;
+mod trend;
 mod work;
 
-use tollgate_record::Record;
+use tollgate_record::{Cell, Record};
 
 use crate::headline::{Headline, headline};
 use crate::place::{Place, places};
-use crate::summary::{Summary, summarize};
+use crate::summary::{Summary, SummaryCell, summarize};
 use crate::text::escape;
 use parts::fill;
 
-/// The report of one record, or of several with a comparison first.
+/// Our own script, which only adds what is nice.
+const SCRIPT: &str = include_str!("script.js");
+
+/// What the page's policy knows the script by: no other runs. A test says what it must be when the script has changed.
+const SCRIPT_DIGEST: &str = "sha256-GYmIRsD0etrLrkyDehpU30WOCLf02p3474wuPAjkP44=";
+
+/// So many records are shown on one page each by itself; of more, the newest is.
+const EACH: usize = 3;
+
+/// The report of one record, or of several with a comparison and their course over time first.
 pub fn html(records: &[Record]) -> String {
     let summaries: Vec<Summary> = records.iter().map(summarize).collect();
-    let views: Vec<View<'_>> =
+    let mut views: Vec<View<'_>> =
         records.iter().zip(&summaries).enumerate().map(|(index, pair)| View::new(pair, index, records.len())).collect();
-    let (title, body) = match views.as_slice() {
-        [] => ("No record".to_owned(), "<h1>No record</h1><p>There is nothing to report.</p>".to_owned()),
-        [only] => (only.headline.title.clone(), only.body()),
-        many => {
+    let newest = (0..views.len()).max_by_key(|&at| records[at].started_unix_ms);
+    views.iter_mut().enumerate().for_each(|(at, view)| view.is_brief = Some(at) != newest);
+    let newest = newest.map(|at| &views[at]);
+    let shown: Vec<&View<'_>> = match views.len() {
+        0..=EACH => views.iter().collect(),
+        _ => newest.into_iter().collect(),
+    };
+    let (title, body) = match (views.as_slice(), newest) {
+        ([only], _) => (only.headline.title.clone(), only.body()),
+        (many, Some(newest)) => {
             let title = format!("{} runs side by side", many.len());
-            let bodies: String = many.iter().map(View::body).collect();
-            (title.clone(), format!("<h1>{title}</h1>{}{bodies}", compare::section(many)))
+            let bodies: String = shown.iter().map(|view| view.body()).collect();
+            let left_out = match many.len() - shown.len() {
+                0 => String::new(),
+                _ => "<p class=\"note\">Below, the newest run; a report of each other is made from its record.</p>"
+                    .to_owned(),
+            };
+            let sections = compare::section(many, &shown) + &trend::section(many, newest);
+            (title.clone(), format!("<h1>{title}</h1>{sections}{left_out}{bodies}"))
         }
+        _ => ("No record".to_owned(), "<h1>No record</h1><p>There is nothing to report.</p>".to_owned()),
     };
     fill(
         include_str!("page.html"),
         &[
             ("title", &escape(&title)),
             ("style", include_str!("style.css")),
-            ("contents", &contents(&views, &body)),
+            ("contents", &contents(&shown, views.len(), &body)),
             ("body", &body),
             ("version", &versions(records)),
-            ("data", &data::blocks(&views)),
+            ("data", &data::blocks(&shown)),
+            ("script", SCRIPT),
+            ("script_digest", SCRIPT_DIGEST),
         ],
     )
 }
@@ -58,6 +86,10 @@ struct View<'a> {
     headline: Headline,
     /// What makes its ids unique among several records.
     prefix: String,
+    /// Its place among several records, from 1.
+    number: usize,
+    /// Whether it goes without the charts that look into a run: so do all but the newest of several.
+    is_brief: bool,
     /// What makes its names unique among several records: `, run 2`.
     suffix: String,
     /// Level of its own heading: 1 when it is alone on the page.
@@ -71,7 +103,23 @@ impl<'a> View<'a> {
         let prefix = if of == 1 { String::new() } else { format!("run{}-", index + 1) };
         let suffix = if of == 1 { String::new() } else { format!(", run {}", index + 1) };
         let level = if of == 1 { 1 } else { 2 };
-        Self { record, summary, places, headline: headline(summary), prefix, suffix, level }
+        Self {
+            record,
+            summary,
+            places,
+            headline: headline(summary),
+            prefix,
+            number: index + 1,
+            is_brief: false,
+            suffix,
+            level,
+        }
+    }
+
+    /// What the record has of a cell of its summary.
+    fn source(&self, cell: &SummaryCell) -> Option<&'a Cell> {
+        let at = self.summary.cells.iter().position(|other| std::ptr::eq(other, cell))?;
+        self.record.cells.get(at)
     }
 
     fn id(&self, name: &str) -> String {
@@ -96,10 +144,14 @@ impl<'a> View<'a> {
     }
 
     fn body(&self) -> String {
+        let looked_into = |body: &dyn Fn(&Self) -> String| if self.is_brief { String::new() } else { body(self) };
         let sections = [
             answer::head(self),
             self.section("added", "Added latency", &answer::charts(self)),
-            self.section("percentiles", "Percentiles", &percentiles::body(self)),
+            self.section("parts", "Where the time goes", &looked_into(&breakdown::body)),
+            self.section("percentiles", "Percentiles", &looked_into(&percentiles::body)),
+            self.section("shift", "Fast and slow requests", &looked_into(&shift::body)),
+            self.section("rounds", "Rounds over time", &looked_into(&rounds::body)),
             self.section("article", "Beside the published figures", &article::body(self)),
             self.section("figures", "All figures", &figures::body(self)),
             self.section("cost", "Cost against work", &cost::body(self)),
@@ -122,14 +174,17 @@ impl<'a> View<'a> {
     }
 }
 
-fn contents(views: &[View<'_>], body: &str) -> String {
+fn contents(shown: &[&View<'_>], of: usize, body: &str) -> String {
     let link = |id: &str, text: &str| format!("<li><a href=\"#{id}\">{text}</a></li>");
-    match views {
+    match shown {
         [] => String::new(),
-        [_] => {
+        [_] if of == 1 => {
             let all = [
                 ("added", "Added latency"),
+                ("parts", "Parts"),
                 ("percentiles", "Percentiles"),
+                ("shift", "Shift"),
+                ("rounds", "Rounds"),
                 ("article", "Published"),
                 ("figures", "Figures"),
                 ("cost", "Cost"),
@@ -145,8 +200,12 @@ fn contents(views: &[View<'_>], body: &str) -> String {
             all.iter().filter(|(id, _)| there(id)).map(|(id, text)| link(id, text)).collect()
         }
         many => {
-            let runs = (1..=many.len()).map(|number| link(&format!("run{number}-top"), &format!("Run {number}")));
-            std::iter::once(link("compare", "Comparison")).chain(runs).collect()
+            let run = |view: &&View<'_>| {
+                let text = if of > many.len() { "Newest run".to_owned() } else { format!("Run {}", view.number) };
+                link(&format!("{}top", view.prefix), &text)
+            };
+            let first = [link("compare", "Comparison"), link("trend", "Over time")];
+            first.into_iter().chain(many.iter().map(run)).collect()
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The few shapes that the report is made of. Everything that takes text escapes it; what takes `Html` says so.
 
 use crate::language;
+use crate::place::Place;
 use crate::text::{escape, name};
 
 /// Puts values at the `{{markers}}` of a template. Values are not searched for markers: they hold names that we did
@@ -103,6 +104,17 @@ pub(super) fn figure(name: &str, svg: &str, caption: &str, table: &str) -> Strin
          <details><summary>The figures behind this chart</summary>{table}</details>\n",
         scroll(&escape(name), svg)
     )
+}
+
+/// Parts beside each other where there is room, else one below the other. All HTML.
+pub(super) fn side_by_side(parts: impl Iterator<Item = String>) -> String {
+    let parts: String = parts.filter(|part| !part.is_empty()).map(|part| format!("<div>{part}</div>")).collect();
+    if parts.is_empty() { parts } else { format!("<div class=\"places\">{parts}</div>") }
+}
+
+/// What stands above a chart of a place; text.
+pub(super) fn place_heading(place: &Place<'_>) -> String {
+    format!("{} · workload {}", place.title(), name(place.workload, 40))
 }
 
 /// A real minus sign in place of each hyphen of a figure.

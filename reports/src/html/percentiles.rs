@@ -5,26 +5,24 @@ use crate::number::{grouped, significant};
 use crate::place::Place;
 
 use super::View;
-use super::parts::{Cell, TableRow, figure, plugin, table};
+use super::parts::{Cell, TableRow, figure, place_heading, plugin, side_by_side, table};
 
 pub(super) fn body(view: &View<'_>) -> String {
-    let mut html = String::new();
-    for (index, place) in view.places.iter().enumerate() {
-        let Some(svg) = percentiles(place, &view.id(&format!("curves{index}"))) else { continue };
-        html.push_str(&view.heading(&format!("{} · workload {}", place.title(), place.workload)));
+    let html = side_by_side(view.places.iter().enumerate().filter_map(|(index, place)| {
+        let svg = percentiles(place, &view.id(&format!("curves{index}")))?;
         let name = format!("Chart: percentiles, {}", place.caption());
-        html.push_str(&figure(&name, &svg, CAPTION, &behind(place)));
-    }
+        Some(view.heading(&place_heading(place)) + &figure(&name, &svg, CAPTION, &behind(place)))
+    }));
     if html.is_empty() { html } else { format!("<p class=\"quiet\">{INTRO}</p>{html}") }
 }
 
 const INTRO: &str = "Whole requests timed one by one, the gateway’s or host’s own share included. They show the shape of \
-                     the tail; for the price of a plugin read the added latency above, because these are not paired.";
+                     the tail; for the price of a plugin read the added latency above, because these are not paired. Each factor \
+                     of ten towards 100 % takes the same room. Solid: bare ABI or no SDK; dashed: through an SDK; dotted: no plugin; a \
+                     plugin whose line would look like another’s has one of its own.";
 
-const CAPTION: &str = "Each factor of ten towards 100 % takes the same room. Solid: bare ABI or no SDK; dashed: through an \
-                       SDK; dotted: no plugin; a plugin whose line would look like another’s has one of its own. Names are in the \
-                       order in which the curves end. A curve ends where fewer than ten requests lie above it, at the latest at \
-                       p99.9.";
+const CAPTION: &str =
+    "Names are in the order in which the curves end: where fewer than ten requests lie above, at the latest at p99.9.";
 
 fn behind(place: &Place<'_>) -> String {
     let cells = place.rows.iter().map(|row| row.cell).chain(place.control);

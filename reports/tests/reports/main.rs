@@ -1,6 +1,7 @@
 //! Whole reports of synthetic records, in one test program.
 
 mod adapters;
+mod breakdown;
 mod compared;
 mod cost;
 mod counted;
@@ -19,4 +20,5 @@ mod schema;
 mod soak;
 mod synthetic;
 mod text;
+mod trend;
 mod words;

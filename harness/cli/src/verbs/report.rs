@@ -1,6 +1,7 @@
 //! `tollgate report`: the HTML report of records, or their table in a Markdown file; and the table of proofs.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tollgate_record::{ProveRecord, Record, RecordError, write_atomically};
@@ -19,6 +20,10 @@ const PROOFS: Marks = Marks("<!-- tollgate-proofs:begin -->", "<!-- tollgate-pro
 pub(crate) fn run(options: &ReportArgs) -> anyhow::Result<Status> {
     let (mut records, mut proofs) = (Vec::new(), Vec::new());
     for path in &options.records {
+        if path.is_dir() {
+            records.extend(in_folder(path)?);
+            continue;
+        }
         // Whose it is, its schema says.
         match ProveRecord::read(path) {
             Ok(proof) => proofs.push(proof),
@@ -52,6 +57,45 @@ pub(crate) fn run(options: &ReportArgs) -> anyhow::Result<Status> {
     write_atomically(path, text.as_bytes())?;
     eprintln!("wrote {}", path.display());
     Ok(Status::Pass)
+}
+
+/// All records of a folder and of the folders in it, as runs leave them, oldest first. What is there besides is said.
+fn in_folder(folder: &Path) -> anyhow::Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for path in candidates(folder)? {
+        match Record::read(&path) {
+            Ok(record) => records.push(record),
+            // A summary or a gate's files lie beside records.
+            Err(RecordError::Schema { .. }) => eprintln!("skipped {}: another kind of file", path.display()),
+            Err(error @ RecordError::Parse { .. }) => eprintln!("skipped {}: {error}", path.display()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if records.is_empty() {
+        return Err(usage(format!(
+            "{} has no record in it or in the folders in it; name one into which `tollgate run --out` wrote",
+            folder.display()
+        )));
+    }
+    records.sort_by_key(|record| record.started_unix_ms);
+    Ok(records)
+}
+
+/// JSON files of the folder, and `record.json` of each folder in it; sorted.
+fn candidates(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let list = || format!("cannot list {}", folder.display());
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).with_context(list)? {
+        let path = entry.with_context(list)?.path();
+        let inner = path.join("record.json");
+        if path.is_dir() {
+            paths.extend(inner.is_file().then_some(inner));
+        } else if path.extension().is_some_and(|extension| extension == "json") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 /// The page with its marked part replaced.
