@@ -25,6 +25,11 @@ pub(crate) fn rank(language: &str) -> usize {
     LANGUAGES.iter().position(|(name, _)| *name == language).unwrap_or(LANGUAGES.len())
 }
 
+/// All ranks with their colours, that of what is not listed last.
+pub(crate) fn colours() -> impl Iterator<Item = (usize, &'static str)> {
+    LANGUAGES.iter().map(|(_, colour)| *colour).chain([UNLISTED]).enumerate()
+}
+
 /// Whether the "language" is one that people choose for plugins, and not a floor or a control.
 pub(crate) fn is_choice(language: &str) -> bool {
     !matches!(language, "native" | "WAT" | "none")

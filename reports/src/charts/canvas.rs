@@ -20,9 +20,9 @@ const FONT_SCALE: f64 = 1.24;
 /// The theme's text colour.
 pub(super) const INK: &str = "currentColor";
 /// The theme's quieter text colour.
-pub(super) const MUTED: &str = "var(--muted,#59626d)";
+pub(super) const MUTED: &str = "var(--muted)";
 /// The theme's colour of lines in the background.
-pub(super) const RULE: &str = "var(--rule,#dde1e6)";
+pub(super) const RULE: &str = "var(--rule)";
 
 /// How a mark looks and what it carries.
 #[derive(Debug, Clone, Default)]
@@ -169,7 +169,11 @@ fn mark_of<'a, 'm>(line: &'a str, marks: &'m [Mark]) -> Option<(&'a str, &'m Mar
 
 fn rewrite(line: &str, stand_in: &str, mark: &Mark) -> String {
     let line = line.replace(stand_in, &mark.colour).replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", "");
-    let line = line.replace(" font-family=\"sans-serif\"", "");
+    let mut line = line.replace(" font-family=\"sans-serif\"", "").replace(" text-anchor=\"start\"", "");
+    // What has no stroke of its own needs no width of one.
+    if line.contains(" fill=\"") && !line.contains("fill=\"none\"") && !mark.attributes.contains(" stroke=\"") {
+        line = line.replace(" stroke-width=\"1\"", "");
+    }
     let name = line[1..].split(' ').next().unwrap_or_default().to_owned();
     match line.strip_suffix("/>") {
         Some(open) => match &mark.tooltip {

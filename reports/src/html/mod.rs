@@ -66,7 +66,7 @@ pub fn html(records: &[Record]) -> String {
         include_str!("page.html"),
         &[
             ("title", &escape(&title)),
-            ("style", include_str!("style.css")),
+            ("style", &(include_str!("style.css").to_owned() + &parts::chip_styles())),
             ("contents", &contents(&shown, views.len(), &body)),
             ("body", &body),
             ("version", &versions(records)),

@@ -122,13 +122,14 @@ pub(super) fn minus(figure: &str) -> String {
     figure.replace('-', "−")
 }
 
-/// The language's colour as a small square: an SVG, so that no inline style is needed.
+/// The language's colour as a small square.
 pub(super) fn chip(language_name: &str) -> String {
-    format!(
-        "<span class=\"chip\" aria-hidden=\"true\"><svg viewBox=\"0 0 1 1\"><rect width=\"1\" height=\"1\" \
-         fill=\"{}\"/></svg></span>",
-        language::colour(language_name)
-    )
+    format!("<span class=\"chip l{}\" aria-hidden=\"true\"></span>", language::rank(language_name))
+}
+
+/// The styles of all chips.
+pub(super) fn chip_styles() -> String {
+    language::colours().map(|(rank, colour)| format!(".l{rank}{{background:{colour}}}\n")).collect()
 }
 
 /// A plugin's name with its language's colour, as HTML.
