@@ -81,16 +81,17 @@ fn in_folder(folder: &Path) -> anyhow::Result<Vec<Record>> {
     Ok(records)
 }
 
-/// JSON files of the folder, and `record.json` of each folder in it; sorted.
+/// JSON files of the folder, packed or not, and `record.json` of each folder in it; sorted.
 fn candidates(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let list = || format!("cannot list {}", folder.display());
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).with_context(list)? {
         let path = entry.with_context(list)?.path();
-        let inner = path.join("record.json");
         if path.is_dir() {
-            paths.extend(inner.is_file().then_some(inner));
-        } else if path.extension().is_some_and(|extension| extension == "json") {
+            paths.extend(
+                ["record.json", "record.json.gz"].map(|name| path.join(name)).into_iter().find(|it| it.is_file()),
+            );
+        } else if path.extension().is_some_and(|extension| extension == "json" || extension == "gz") {
             paths.push(path);
         }
     }
