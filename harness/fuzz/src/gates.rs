@@ -82,6 +82,7 @@ fn begin() -> GateRecord {
         plan: GatePlan {
             seed: 7,
             processes: 12,
+            confirm_processes: None,
             layouts: 2,
             blocks_per_layout: 1,
             rounds_per_block: 5,

@@ -64,6 +64,7 @@ fn in_process() -> ProveRecord {
         plan: Some(GatePlan {
             seed: 7,
             processes: 40,
+            confirm_processes: None,
             layouts: 40,
             blocks_per_layout: 1,
             rounds_per_block: 5,

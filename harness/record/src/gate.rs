@@ -49,8 +49,11 @@ pub struct GateRecord {
 pub struct GatePlan {
     /// Seed of every shuffle.
     pub seed: u64,
-    /// Fresh processes for each cell; as many again confirm what they flag.
+    /// Fresh processes for each cell.
     pub processes: u32,
+    /// Further ones that confirm what the first ones flag; none for as many as those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_processes: Option<u32>,
     /// How often each process makes its arms anew, each time elsewhere in memory.
     pub layouts: u32,
     /// Blocks that it keeps of each.
@@ -74,11 +77,19 @@ pub struct GatePlan {
 }
 
 impl GatePlan {
+    /// Fresh processes that confirm what the first ones flag.
+    pub fn confirming(&self) -> u32 {
+        self.confirm_processes.unwrap_or(self.processes)
+    }
+
     /// Whether anything can be measured and said by it.
     pub(crate) fn check(&self) -> Result<(), String> {
         let Self { processes, layouts, blocks_per_layout, margin_ppm, .. } = *self;
         if processes == 0 || layouts == 0 || blocks_per_layout == 0 || margin_ppm == 0 || margin_ppm >= 1_000_000 {
             return Err("its plan is none: no processes, no blocks or no margin".to_owned());
+        }
+        if self.confirming() == 0 {
+            return Err("its plan confirms nothing".to_owned());
         }
         let alphas = [self.alpha_ppm, self.confirm_alpha_ppm, self.equivalence_alpha_ppm];
         if alphas.iter().any(|&alpha| alpha == 0 || alpha >= 1_000_000) {
@@ -307,8 +318,8 @@ impl GateRecord {
             if self.cells[..index].iter().any(|other| other.id == cell.id) {
                 return Err(format!("it has the cell {} twice", cell.id));
             }
-            for known in [&cell.processes, &cell.confirmation] {
-                check_processes(known, processes, blocks).map_err(|what| format!("{}: {what}", cell.id))?;
+            for (known, planned) in [(&cell.processes, processes), (&cell.confirmation, self.plan.confirming())] {
+                check_processes(known, planned, blocks).map_err(|what| format!("{}: {what}", cell.id))?;
             }
         }
         Ok(())

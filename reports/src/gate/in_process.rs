@@ -64,7 +64,7 @@ fn row(cell: &GateCell, plan: &GatePlan, rule: &Rule) -> Row {
         return Row::failed(cell.id.clone(), failure.clone());
     }
     let first = Replicates::of_blocks(changes(&cell.processes));
-    let smallest = first.smallest_effect(&rule.margin, rule.alpha, rule.confirm_alpha, POWER);
+    let smallest = first.smallest_effect(&rule.margin, rule.alpha, (plan.confirming(), rule.confirm_alpha), POWER);
     let smallest_effect = smallest.map(|size| SmallestEffect { size: size.exp_m1(), unit: Unit::Share, power: POWER });
     let with = |row: Row, of: &Replicates| Row { changes: change(of).into_iter().collect(), smallest_effect, ..row };
     if first.len() < plan.processes {
@@ -78,16 +78,14 @@ fn row(cell: &GateCell, plan: &GatePlan, rule: &Rule) -> Row {
     // What flagged the cell is large by selection; what confirms it is not, so that is what is told.
     let again = Replicates::of_blocks(changes(&cell.confirmation));
     let (flag, confirm) = (beyond(&first, side, rule), beyond(&again, side, rule));
-    if again.len() < plan.processes {
-        let reason = format!("{flag}, and {} of {} to confirm it are done; run again", again.len(), plan.processes);
+    if again.len() < plan.confirming() {
+        let reason = format!("{flag}, and {} of {} to confirm it are done; run again", again.len(), plan.confirming());
         return with(Row::incomparable(cell.id.clone(), reason), &first);
     }
     let (verdict, reason) = match (again.flagged(&rule.margin, rule.confirm_alpha) == Some(side), side) {
-        (true, Side::Slower) => (Verdict::Regression, format!("{flag}, and of as many others, {confirm}")),
-        (true, Side::Faster) => (Verdict::Improvement, format!("{flag}, and of as many others, {confirm}")),
-        (false, _) => {
-            (Verdict::Inconclusive, format!("{flag}, but as many others do not confirm it: of those, {confirm}"))
-        }
+        (true, Side::Slower) => (Verdict::Regression, format!("{flag}, and of others, {confirm}")),
+        (true, Side::Faster) => (Verdict::Improvement, format!("{flag}, and of others, {confirm}")),
+        (false, _) => (Verdict::Inconclusive, format!("{flag}, but others do not confirm it: of those, {confirm}")),
     };
     with(Row::judged(cell.id.clone(), verdict, reason), &again)
 }
@@ -188,17 +186,19 @@ fn notes(record: &GateRecord) -> Vec<String> {
     };
     let processes = if plan.apart { "sets of fresh processes" } else { "fresh processes" };
     let mut notes = vec![format!(
-        "margin {}; {} {processes} a cell, {pinned}, as many others to confirm what is flagged; false alarm at most {} \
+        "margin {}; {} {processes} a cell, {pinned}, {} others to confirm what is flagged; false alarm at most {} \
          over all cells before that; intervals of {} over processes",
         percent(share(plan.margin_ppm)),
         plan.processes,
+        plan.confirming(),
         percent(share(plan.alpha_ppm)),
         percent(CONFIDENCE),
     )];
     if plan.apart {
         notes.push(
-            "two builds cannot share a process: each arm had one of its own, all on one core and batch by batch in turn, so \
-             that how processes differ is noise here; hence the wider margin"
+            "two builds cannot share a process: each arm had one of its own, all on one core and batch by batch in turn. How the \
+             code of a build lies is the same in all of its processes and moves latency by itself, which no number of them \
+             averages out: hence the wider margin"
                 .to_owned(),
         );
     }

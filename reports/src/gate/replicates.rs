@@ -91,16 +91,22 @@ impl Replicates {
     }
 
     /// The smallest slowdown, as a logarithm, that processes which spread like these would have flagged at `alpha` and
-    /// then confirmed at `confirm_alpha` with a probability of at least `power`. None when no slowdown can be: there
+    /// then, by so many others, confirmed at `confirm_alpha` with a probability of at least `power`. None when no slowdown can be: there
     /// are too few processes.
     ///
     /// The spread of the estimates around their median is taken as it is (no shape is assumed): a slowdown moves it as
     /// a whole, and is found when enough of it lies above the margin.
-    pub fn smallest_effect(&self, margin: &LogMargin, alpha: f64, confirm_alpha: f64, power: f64) -> Option<f64> {
+    pub fn smallest_effect(
+        &self,
+        margin: &LogMargin,
+        alpha: f64,
+        (others, confirm_alpha): (u32, f64),
+        power: f64,
+    ) -> Option<f64> {
         let n = self.len();
-        let (flag, confirm) = (least_successes(n, alpha)?, least_successes(n, confirm_alpha)?);
+        let (flag, confirm) = (least_successes(n, alpha)?, least_successes(others, confirm_alpha)?);
         // The chance that a process lies above the margin must be so large,
-        let needed = first(|p| at_least(n, flag, p) * at_least(n, confirm, p) >= power);
+        let needed = first(|p| at_least(n, flag, p) * at_least(others, confirm, p) >= power);
         // and is when that many of those seen do.
         let above = ((needed * f64::from(n)).ceil() as usize).clamp(1, n as usize);
         let middle = self.median()?;

@@ -17,6 +17,7 @@ fn plan() -> GatePlan {
     GatePlan {
         seed: 1,
         processes: PROCESSES,
+        confirm_processes: None,
         layouts: BLOCKS,
         blocks_per_layout: 1,
         rounds_per_block: 5,
@@ -118,6 +119,29 @@ fn the_rule_is_a_count_of_processes() {
 }
 
 #[test]
+fn fewer_processes_can_confirm_by_a_rule_of_their_own() {
+    // Of 24, 19 are too many by chance at 1 %.
+    assert_eq!(least_successes(24, 0.01), Some(19));
+    let first = with(31, 0.01);
+    for (beyond, done, expected) in
+        [(19, 24, Verdict::Regression), (18, 24, Verdict::Inconclusive), (23, 23, Verdict::Inconclusive)]
+    {
+        let again: Vec<f64> = (0..done).map(|number| if number < beyond { 0.01 } else { 0.0 }).collect();
+        let mut record = record(vec![cell("p", &first, &again)]);
+        record.plan.confirm_processes = Some(24);
+        let outcome = in_process(&record);
+        assert_eq!(outcome.rows[0].verdict, expected, "{outcome:#?}");
+        assert_eq!(outcome.rows[0].comparable, done == 24, "{outcome:#?}");
+        // None was planned beyond those.
+        let text = record.to_vec().unwrap();
+        assert!(GateRecord::parse(std::path::Path::new("r.json"), &text).is_ok());
+        record.plan.confirm_processes = Some(done - 1);
+        let text = record.to_vec().unwrap();
+        assert!(GateRecord::parse(std::path::Path::new("r.json"), &text).is_err());
+    }
+}
+
+#[test]
 fn nothing_passes_for_want_of_processes_cells_or_controls() {
     let undecidable = |record: &GateRecord, why: &str| {
         let outcome = in_process(record);
@@ -200,7 +224,7 @@ fn the_smallest_effect_is_found_as_often_as_it_says() {
         let middle = replicates(&pool).median().unwrap();
         let mut powers = Vec::new();
         for chunk in pool.chunks(40).take(100) {
-            let effect = replicates(chunk).smallest_effect(&margin, 0.001, 0.01, 0.99).unwrap();
+            let effect = replicates(chunk).smallest_effect(&margin, 0.001, (40, 0.01), 0.99).unwrap();
             let above = pool.iter().filter(|value| *value - middle + effect > margin.slower).count();
             let p = above as f64 / pool.len() as f64;
             powers.push(at_least(40, 31, p) * at_least(40, 28, p));
@@ -257,18 +281,20 @@ proptest! {
     }
 
     #[test]
-    fn the_smallest_effect_is_that_of_trying_all(values in prop::collection::vec(-0.05..0.05f64, 20..60)) {
+    fn the_smallest_effect_is_that_of_trying_all(
+        values in prop::collection::vec(-0.05..0.05f64, 20..60), others in 10u32..60,
+    ) {
         let margin = LogMargin::of_share(0.005);
         let all = replicates(&values);
         let n = all.len();
-        let (flag, confirm) = (least_successes(n, 0.001).unwrap(), least_successes(n, 0.01).unwrap());
+        let (flag, confirm) = (least_successes(n, 0.001).unwrap(), least_successes(others, 0.01).unwrap());
         let power = |effect: f64| {
             let middle = all.median().unwrap();
             let above = values.iter().filter(|value| *value - middle + effect >= margin.slower - 1e-12).count();
             let p = above as f64 / f64::from(n);
-            at_least(n, flag, p) * at_least(n, confirm, p)
+            at_least(n, flag, p) * at_least(others, confirm, p)
         };
-        let effect = all.smallest_effect(&margin, 0.001, 0.01, 0.99).unwrap();
+        let effect = all.smallest_effect(&margin, 0.001, (others, 0.01), 0.99).unwrap();
         prop_assert!(power(effect) >= 0.99);
         // Any effect that is smaller by more than the step to the next process is found less often, unless the effect
         // is the margin itself, below which nothing is a regression.

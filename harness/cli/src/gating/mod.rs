@@ -296,9 +296,12 @@ impl Gating<'_> {
     /// As many processes of each cell as are planned, cells in turn and in random order. A cell that fails is left out
     /// from then on.
     fn batch(&mut self, batch: Batch, cells: &mut Vec<Ready>, journal: &mut Journal<GateRecord>) -> anyhow::Result<()> {
-        let word = if batch == Batch::First { "process" } else { "confirm" };
+        let (word, planned) = match batch {
+            Batch::First => ("process", self.plan.processes),
+            Batch::Confirmation => ("confirm", self.plan.confirming()),
+        };
         let mut random = fastrand::Rng::with_seed(self.plan.seed ^ (batch as u64 + 1));
-        for number in 0..self.plan.processes {
+        for number in 0..planned {
             random.shuffle(cells);
             let mut failed = Vec::new();
             for ready in cells.iter() {
@@ -306,7 +309,7 @@ impl Gating<'_> {
                 if interrupt::requested() {
                     return Ok(());
                 }
-                self.progress.stage(format!("{word} {}/{}", number + 1, self.plan.processes));
+                self.progress.stage(format!("{word} {}/{planned}", number + 1));
                 self.progress.arm(id, None);
                 let seed = random.u64(..);
                 // Of a run that was gone on with.

@@ -16,7 +16,7 @@ pub(crate) struct InProcessArgs {
     #[arg(long, value_name = "NAME|PATH", required_unless_present_any = ["record", "base_harness"], requires = "base")]
     pub(crate) head: Option<String>,
     /// Compare two builds of tollgate, each with its own catalogue and hosts, in place of two artifacts: the program of base.
-    /// They cannot share a process, so that only changes of percents are seen, and the margin is 5% unless told otherwise
+    /// Where the code of a build lies moves latency by itself, so that the margin is 5% unless told otherwise
     #[arg(long, value_name = "PROGRAM", requires = "head_harness", conflicts_with_all = ["base", "head", "record"])]
     pub(crate) base_harness: Option<PathBuf>,
     /// The program of head
@@ -49,7 +49,7 @@ pub(crate) struct Sampling {
     /// Changes smaller than this do not matter (default: 0.5%)
     #[arg(long, value_name = "PERCENT", value_parser = ppm)]
     pub(crate) margin: Option<u32>,
-    /// Fresh processes for each host and workload; as many again confirm what is flagged
+    /// Fresh processes for each host and workload; three fifths as many others confirm what is flagged
     #[arg(long, value_name = "N", default_value_t = DEFAULT_PROCESSES, value_parser = clap::value_parser!(u32).range(1..=2_000))]
     pub(crate) processes: u32,
     /// How often each process makes its instances anew, each time elsewhere in memory
