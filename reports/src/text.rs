@@ -68,7 +68,7 @@ fn shell_word(word: &str) -> String {
 }
 
 /// Words broken into lines of at most so many characters; a word that is longer is cut.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(8);
     let mut lines = vec![String::new()];
     let mut length = 0;

@@ -152,8 +152,7 @@ fn others() -> Vec<Finding> {
     let (Some(before), then) = (CpuTicks::now(), processes()) else { return Vec::new() };
     sleep(WATCH);
     let (Some(now), after) = (CpuTicks::now(), processes()) else { return Vec::new() };
-    // Not to be broken between lines.
-    let percent = |share: f64| format!("{:.0}\u{a0}%", share * 100.0);
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
     let mut findings = Vec::new();
     if let Some((busy, ticks)) = now.busy_share_since(before).zip(now.since(before)) {
         let named: Vec<String> = busiest(&then, &after)

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use tollgate_gateways::Options;
+use tollgate_reports::wrap;
 
 use crate::args::settings;
 use crate::args::{ListArgs, TextFormat};
@@ -106,14 +107,15 @@ fn gateways() -> Vec<Place> {
 }
 
 fn text(listing: &Listing, width: usize) -> Result<String, std::fmt::Error> {
-    let mut text = String::from("plugins\n");
+    let mut text = String::from("plugins: language, size of the artifact in KiB, what it was built with\n");
     for plugin in &listing.plugins {
         let size = match plugin.size_bytes {
-            0 => "built in".to_owned(),
-            bytes => format!("{:.1} KiB", bytes as f64 / 1024.0),
+            0 => "-".to_owned(),
+            bytes => format!("{:.1}", bytes as f64 / 1024.0),
         };
         let made_with = [plugin.toolchain, plugin.sdk].into_iter().flatten().collect::<Vec<_>>().join(", ");
-        row(&mut text, plugin.name, &format!("{:<15}{size:>10}  {made_with}", plugin.language), width)?;
+        let begin = format!("  {:<19}{:<15}{size:>6}  ", plugin.name, plugin.language);
+        columns(&mut text, &begin, &made_with, width)?;
     }
     for (title, places) in [("hosts (in process)", &listing.hosts), ("gateways (live)", &listing.gateways)] {
         writeln!(text, "\n{title}")?;
@@ -142,25 +144,17 @@ fn text(listing: &Listing, width: usize) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-/// Where the second column begins.
-const INDENT: usize = 22;
-
-/// A name and what is to be said of it, in lines that fit.
+/// A name and what is to be said of it.
 fn row(text: &mut String, name: &str, value: &str, width: usize) -> std::fmt::Result {
-    write!(text, "  {name:<20}")?;
-    let mut at = INDENT;
-    for (index, word) in value.split(' ').enumerate() {
-        let length = word.chars().count();
-        if at > INDENT && at + 1 + length > width {
-            write!(text, "\n{:INDENT$}", "")?;
-            at = INDENT;
-        } else if index > 0 {
-            text.push(' ');
-            at += 1;
-        }
-        text.push_str(word);
-        at += length;
+    columns(text, &format!("  {name:<20}"), value, width)
+}
+
+/// What a line begins with, and what is to be said beside it, in lines that fit.
+fn columns(text: &mut String, begin: &str, value: &str, width: usize) -> std::fmt::Result {
+    let indent = begin.chars().count();
+    for (index, line) in wrap(value, width.saturating_sub(indent)).iter().enumerate() {
+        let begin = if index == 0 { begin } else { "" };
+        writeln!(text, "{}", format!("{begin:indent$}{line}").trim_end())?;
     }
-    text.push('\n');
     Ok(())
 }

@@ -29,7 +29,9 @@ pub(crate) fn first_steps() -> anyhow::Result<Status> {
   tollgate install envoy         get a real Envoy, then: tollgate run --gateway envoy
   tollgate run --plugin ./my.wasm --config my.json
                                  your own plugin beside the others
-  tollgate list                  what is here, what is missing and how to get it
+  tollgate gate counters --base old.wasm --head new.wasm
+                                 whether a change made it do more; `gate in-process`: whether it is slower
+  tollgate list                  what is here, what is missing and how to get it, and what disturbs measurements
   tollgate --help                everything else",
     );
     Ok(Status::Pass)
