@@ -98,6 +98,9 @@ fn shells_get_completions_of_what_people_type() {
         }
         assert!(!text.contains("ext-proc"), "{shell}: shows what only we call");
     }
+    let script = stdout(&run(&["completions", "bash"]));
+    let read = std::process::Command::new("bash").args(["-n", "-c", &script]).output().expect("there is a bash");
+    assert!(read.status.success(), "{}", stderr(&read));
     let output = run(&["completions", "bsh"]);
     assert_eq!(status(&output), 2);
     assert!(stderr(&output).contains("bash"), "{}", stderr(&output));
