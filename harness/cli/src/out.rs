@@ -1,6 +1,11 @@
-//! Standard output. Who reads it may go away (`| head`), which is no error of ours; a full disk is.
+//! What comes out: on standard output and in the folder of `--out`. Who reads standard output may go away (`| head`), which is
+//! no error of ours; a full disk is.
 
+use std::fs;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use anyhow::Context as _;
 
 use crate::status::Status;
 
@@ -18,4 +23,10 @@ pub(crate) fn line(text: &str) {
             std::process::exit(Status::Environment as i32);
         }
     }
+}
+
+/// Makes the folder of `--out`, and those that it is in.
+pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}; name another with --out", folder.display()))
 }

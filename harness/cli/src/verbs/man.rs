@@ -9,7 +9,7 @@ use clap_mangen::Man;
 use tollgate_record::write_atomically;
 
 use crate::args::{self, ManArgs};
-use crate::out;
+use crate::out::{self, make_folder};
 use crate::select::known;
 use crate::status::Status;
 
@@ -22,8 +22,7 @@ pub(crate) fn run(options: &ManArgs) -> anyhow::Result<Status> {
         out::line(page(find(command, &options.verb)?)?.1.trim_end());
         return Ok(Status::Pass);
     };
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}; name another with --out", folder.display()))?;
+    make_folder(folder)?;
     let pages = write(command, folder)?;
     eprintln!("wrote {pages} pages into {}", folder.display());
     Ok(Status::Pass)

@@ -10,6 +10,7 @@ use tollgate_reports::summarize;
 
 use crate::args::{RunArgs, Time};
 use crate::measuring::{LoadWanted, Measuring, soaked};
+use crate::out::make_folder;
 use crate::progress::Progress;
 use crate::schedule::Schedule;
 use crate::select::{Selection, Unasked, select};
@@ -46,8 +47,7 @@ pub(crate) fn run(options: &RunArgs) -> anyhow::Result<Status> {
         ));
     }
     let begin = begin(options, &selection, options.seed.unwrap_or_else(clock_seed))?;
-    fs::create_dir_all(&options.out)
-        .with_context(|| format!("cannot make the folder {}; name another with --out", options.out.display()))?;
+    make_folder(&options.out)?;
 
     let (journal, aside) = Journal::create(&options.out.join(JOURNAL), begin)?;
     if let Some(aside) = aside {

@@ -1,12 +1,10 @@
 //! `tollgate scenario`: what happens to requests while plugins are exchanged, fail, or are many.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use tollgate_fixtures::{Plugin, plugins};
 use tollgate_gateways::scenario::{ScalePlan, ScenarioLoad, ScenarioProgress, can_exchange, failure, reload, scale};
 use tollgate_gateways::{GATEWAYS, Gateway, Options};
@@ -15,6 +13,7 @@ use tollgate_reports::summarize;
 
 use crate::args::{ReloadArgs, ScaleArgs, ScenarioArgs, ScenarioLoadArgs, ScenarioName, ScenarioOptions};
 use crate::machine::{self, CpuTicks};
+use crate::out::make_folder;
 use crate::progress::Progress;
 use crate::schedule::Schedule;
 use crate::status::{self, Status, usage};
@@ -39,8 +38,7 @@ pub(crate) fn run(args: &ScenarioArgs) -> anyhow::Result<Status> {
     let seed = options.seed.unwrap_or_else(run::clock_seed);
     let task = task(&args.scenario, gateway.name(), seed)?;
     let duration = task.planned();
-    fs::create_dir_all(&options.out)
-        .with_context(|| format!("cannot make the folder {}; name another with --out", options.out.display()))?;
+    make_folder(&options.out)?;
     let of_gateway = options.of_gateway.options();
     let progress = Progress::new(duration, options.quiet);
     let journal_path = options.out.join("journal.jsonl");

@@ -1,11 +1,9 @@
 //! `tollgate gate in-process`: measure base against head, or judge what was measured before.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use tollgate_record::{GateCell, GatePlan, GateRecord};
 use tollgate_reports::gate::{in_process, least_processes, other_machine};
 
@@ -13,6 +11,7 @@ use super::finish;
 use crate::args::Selectors;
 use crate::args::gate::in_process::{InProcessArgs, Sampling};
 use crate::gating::{Artifacts, Contests, Gating, Harnesses, cell, contests, versions};
+use crate::out::make_folder;
 use crate::progress::Progress;
 use crate::status::{Status, usage};
 use crate::verbs::resume::unchanged;
@@ -41,8 +40,7 @@ pub(crate) fn run(options: &InProcessArgs) -> anyhow::Result<Status> {
     let asked = Asked::of(options, options.sampling.seed.unwrap_or_else(clock_seed))?;
     check(&asked.plan, &asked.contests)?;
     if let Some(folder) = &options.outcome.out {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}; name another with --out", folder.display()))?;
+        make_folder(folder)?;
     }
     measure(options, &asked, None)
 }

@@ -1,6 +1,5 @@
 //! `tollgate gate live`: base and head as arms of one gateway, in fresh starts of it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -12,6 +11,7 @@ use crate::args::Selectors;
 use crate::args::gate::{LiveGateArgs, OutcomeArgs};
 use crate::gating::LiveGating;
 use crate::gating::live::{gate, gateway, schedule};
+use crate::out::make_folder;
 use crate::progress::Progress;
 use crate::status::{Status, usage};
 use crate::verbs::run::{JOURNAL, clock_seed, remove, write};
@@ -32,8 +32,7 @@ pub(crate) fn run(options: &LiveGateArgs) -> anyhow::Result<Status> {
     interrupt::install()?;
     let gating = gating(options)?;
     let out = options.outcome.out.clone().unwrap_or_else(|| PathBuf::from(OUT));
-    fs::create_dir_all(&out)
-        .with_context(|| format!("cannot make the folder {}; name another with --out", out.display()))?;
+    make_folder(&out)?;
     let begin = gating.begin(options.seed.unwrap_or_else(clock_seed));
     let (journal, aside) = Journal::create(&out.join(JOURNAL), begin)?;
     if let Some(aside) = aside {

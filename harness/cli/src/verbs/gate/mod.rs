@@ -4,15 +4,13 @@ mod counters;
 pub(crate) mod in_process;
 pub(crate) mod live;
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::Context as _;
 use tollgate_record::write_atomically;
 use tollgate_reports::gate::{Conclusion, Outcome, github, json, junit, markdown, table};
 
 use crate::args::gate::{GateArgs, GateFormat, GateName, Inconclusive, OutcomeArgs};
-use crate::out;
+use crate::out::{self, make_folder};
 use crate::status::{Status, usage};
 
 pub(super) use in_process::plan as plan_of;
@@ -49,8 +47,7 @@ pub(super) fn show(outcome: &Outcome, folder: Option<&Path>, format: GateFormat)
 }
 
 fn write(outcome: &Outcome, folder: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}; name another with --out", folder.display()))?;
+    make_folder(folder)?;
     for (name, text) in [("gate.json", json(outcome)), ("gate.md", markdown(outcome)), ("gate.xml", junit(outcome))] {
         write_atomically(&folder.join(name), text.as_bytes())?;
     }

@@ -3,7 +3,6 @@
 
 mod proving;
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -13,6 +12,7 @@ use tollgate_reports::gate::proof_text;
 use super::run::{clock_seed, remove};
 use crate::args::prove::{ProveArgs, What};
 use crate::gating::Hogs;
+use crate::out::make_folder;
 use crate::progress::Progress;
 use crate::status::{Status, usage};
 use crate::verbs::resume::unchanged;
@@ -71,8 +71,7 @@ fn added(options: &ProveArgs, mut record: ProveRecord) -> anyhow::Result<(Provin
 
 fn journal(options: &ProveArgs, begin: ProveRecord) -> anyhow::Result<Journal<ProveRecord>> {
     let folder = &options.out;
-    fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}; name another with --out", folder.display()))?;
+    make_folder(folder)?;
     let (journal, aside) = Journal::create(&folder.join(JOURNAL), begin)?;
     if let Some(aside) = aside {
         eprintln!("the journal of a proof that was killed is now {}", aside.display());
