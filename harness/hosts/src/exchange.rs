@@ -6,6 +6,9 @@ use tollgate_fixtures::{HeaderPath, Workload};
 
 use crate::{Headers, Observation};
 
+/// Body of the answer to an HTTP call that a plugin makes, in process and on Envoy.
+pub const CALL_BODY: &[u8] = b"pass";
+
 /// A request and its response as a plugin sees them.
 ///
 /// It is used over and over: [`Exchange::reset`] brings back what it was made of, without allocating.

@@ -48,9 +48,9 @@ mod wasmi;
 mod wasmtime;
 
 #[cfg(feature = "wasm")]
-pub use abi::{CALL_BODY, HOST_FUNCTIONS, HostFunction};
+pub use abi::{HOST_FUNCTIONS, HostFunction};
 pub use error::{HostError, Said};
-pub use exchange::{Exchange, LocalResponse, Operations, Trailers};
+pub use exchange::{CALL_BODY, Exchange, LocalResponse, Operations, Trailers};
 pub use headers::Headers;
 pub use host::{ABSENT_HOSTS, Action, After, HOSTS, Host, Instance, Module, host, host_for, hosts_here};
 #[cfg(all(feature = "luajit", feature = "wasm"))]

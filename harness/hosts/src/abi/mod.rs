@@ -49,5 +49,4 @@ pub(crate) use life::{Life, Vm};
 pub(crate) use limits::{FUEL, MEMORY_BYTES, TABLE_ELEMENTS};
 pub(crate) use state::{Identity, Phase, State};
 pub(crate) use trap::{Trap, unknown_import, wrong_signature};
-pub use upstream::CALL_BODY;
 pub(crate) use version::Version;

@@ -5,13 +5,11 @@
 use std::collections::VecDeque;
 
 use super::status::Status;
-use crate::Headers;
+use crate::{CALL_BODY, Headers};
 
 /// Answers that an instance may wait for, and gRPC streams that it may have open.
 const LIMIT_WAITING: usize = 1024;
 const LIMIT_STREAMS: usize = 1024;
-/// Body of the answer to an HTTP call, in process and on Envoy.
-pub const CALL_BODY: &[u8] = b"pass";
 /// Answer to a Redis call, in its protocol: fine.
 const REDIS_BODY: &[u8] = b"+OK\r\n";
 
