@@ -167,7 +167,7 @@ fn a_proof_is_counted_and_kept() {
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tollgate");
 
 #[test]
-fn one_build_of_the_harness_twice_is_never_a_regression_and_slower_artifacts_are_never_a_pass() {
+fn one_build_of_the_harness_twice_is_never_a_regression() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let common = ["-q", "--workload", "headers", "--processes", "12", "--layouts", "2"];
@@ -195,16 +195,41 @@ fn one_build_of_the_harness_twice_is_never_a_regression_and_slower_artifacts_are
     assert_eq!((status(&again), stdout(&again)), (status(&output), said));
 }
 
+/// An executable shell script.
+fn script(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&path, mode).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_build_whose_artifacts_are_slower_is_a_regression_and_never_a_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    // The same program with another `boundary` in its catalogue.
+    let known = &tollgate_fixtures::plugin("boundary").unwrap().sha256;
+    let slow = artifact(folder.path(), "boundary", Some(300_000));
+    let other = tollgate_fixtures::sha256(&fs::read(&slow).unwrap());
+    let slow = slow.to_str().unwrap();
+    let edits = format!("s#\"[^\"]*{known}.wasm\"#\"{slow}\"#; s#{known}#{other}#g");
+    let about = format!("if [ \"$2\" = --about ]; then \"{PROGRAM}\" \"$@\" | sed '{edits}'; exit; fi");
+    let build = script(folder.path(), "slower", &format!("{about}\nexec \"{PROGRAM}\" \"$@\""));
+    let common = ["-q", "--workload", "headers", "--processes", "12", "--layouts", "2", "--plugin", "boundary"];
+    for (base, head, word, expected) in
+        [(PROGRAM, build.as_str(), "regression", [3, 4]), (&build, PROGRAM, "improvement", [0, 4])]
+    {
+        let builds = ["gate", "in-process", "--base-harness", base, "--head-harness", head];
+        let output = run(&[&builds[..], &common].concat());
+        let said = format!("{}{}", stdout(&output), stderr(&output));
+        assert!(expected.contains(&status(&output)) && said.contains(word), "{said}");
+    }
+}
+
 #[test]
 fn a_program_that_cannot_be_talked_to_is_a_usage_error() {
     let folder = tempfile::tempdir().unwrap();
-    let script = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(&path, mode).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
+    let script = |name: &str, text: &str| script(folder.path(), name, text);
     let cases = [
         (script("old", "echo 'error: unexpected argument' >&2; exit 2"), "does not say what its workers understand"),
         (script("future", "echo '{\"protocol\":999,\"more\":true}'"), "speak protocol 999"),

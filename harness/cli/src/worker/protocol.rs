@@ -279,3 +279,79 @@ impl PluginRef {
         Ok(plugin)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use tollgate_record::{Mode, Phase};
+
+    use super::*;
+
+    /// Names of fields and kinds of values, in order.
+    fn shape(value: &Value) -> String {
+        match value {
+            Value::Null => "-".to_owned(),
+            Value::Bool(_) => "b".to_owned(),
+            Value::Number(_) => "n".to_owned(),
+            Value::String(_) => "s".to_owned(),
+            Value::Array(items) => format!("[{}]", items.first().map(shape).unwrap_or_default()),
+            Value::Object(fields) => {
+                let fields = fields.iter().map(|(name, value)| format!("{name}:{}", shape(value)));
+                format!("{{{}}}", fields.collect::<Vec<_>>().join(" "))
+            }
+        }
+    }
+
+    #[test]
+    fn what_two_builds_say_to_each_other_is_counted_up_when_it_changes() {
+        let [host, plugin, name] = ["wasmtime", "boundary", "headers"].map(str::to_owned);
+        let id = CellId { mode: Mode::InProcess, host, plugin, workload: name, phase: Phase::Request };
+        let mut workload = tollgate_fixtures::workload("headers").unwrap().clone();
+        workload.request_body = vec![1];
+        workload.response_body = vec![1];
+        let mut plugin = tollgate_fixtures::plugin("boundary").unwrap().clone();
+        plugin.path = Some("x".into());
+        let arm = WorkerArm::from(&Arm { id: id.clone(), plugin: Some(plugin), workload });
+        let mirrored = MirroredArm { arm: arm.clone(), code: Some("x".into()) };
+        let jobs = [
+            Job::Verify { arms: vec![arm.clone()] },
+            Job::Mirrored(MirroredJob {
+                arms: vec![mirrored.clone()],
+                pairs: vec![(0, 1)],
+                seed: 1,
+                layouts: 1,
+                longest_ms: 1,
+                blocks_per_layout: 1,
+                rounds_per_block: 1,
+                batch_ns: 1,
+                core: Some(1),
+            }),
+            Job::Stepped(Box::new(SteppedJob { arm: mirrored, seed: 1, core: Some(1) })),
+            Job::Precompile { arm: Box::new(arm), to: "x".into() },
+        ];
+        let steps = [Step::Renew { requests: Some(1), batch_ns: 1 }, Step::Batch { requests: 1 }];
+        let (failure, counters) = (Failure::plugin("measure", "x"), Counters::default());
+        let messages = [
+            Message::Doing(id.clone()),
+            Message::Verified { cell: id.clone(), counters, proof: "x".to_owned() },
+            Message::Failed { cell: id.clone(), failure },
+            Message::At(id),
+            Message::Repeating,
+            Message::Mirrored { requests_per_batch: 1, pairs: vec![vec![[1, 1]]] },
+            Message::Renewed { requests_per_batch: 1 },
+            Message::Timed { ns: 1 },
+            Message::Precompiled { written: true },
+            Message::Done,
+        ];
+        let all = jobs.iter().map(serde_json::to_value).chain(steps.iter().map(serde_json::to_value));
+        let all = all.chain(messages.iter().map(serde_json::to_value));
+        let words = all.map(|value| shape(&value.unwrap())).collect::<Vec<_>>().join("\n");
+        let digest = &tollgate_fixtures::sha256(words.as_bytes())[..16];
+        // In a build that speaks otherwise, the same number would let a gate fail in the middle.
+        assert_eq!(
+            (PROTOCOL, digest),
+            (1, "56ebfd54de8ebfd7"),
+            "another wording: count PROTOCOL up, and put both here\n{words}"
+        );
+    }
+}
