@@ -6,10 +6,10 @@ use crate::number::{decimals, us};
 use crate::place::Place;
 
 use super::View;
-use super::parts::{Cell, TableRow, figure, place_heading, plugin, side_by_side, table};
+use super::parts::{Cell, TableRow, figure, place_heading, plugin, side_by_side_few, table};
 
 pub(super) fn body(view: &View<'_>) -> String {
-    let html = side_by_side(view.places.iter().enumerate().filter_map(|(index, place)| {
+    let html = side_by_side_few(view.places.iter().enumerate().filter_map(|(index, place)| {
         let parts = breakdowns(place);
         let svg = stack(place, &parts, &view.id(&format!("parts{index}")))?;
         let name = format!("Chart: where the time goes, {}", place.caption());

@@ -81,7 +81,7 @@ pub fn html(records: &[Record]) -> String {
 struct View<'a> {
     record: &'a Record,
     summary: &'a Summary,
-    /// Nearest to production first.
+    /// In the order of the headline's.
     places: Vec<Place<'a>>,
     headline: Headline,
     /// What makes its ids unique among several records.
@@ -98,22 +98,18 @@ struct View<'a> {
 
 impl<'a> View<'a> {
     fn new((record, summary): (&'a Record, &'a Summary), index: usize, of: usize) -> Self {
-        let mut places = places(summary);
-        places.reverse();
+        let mut headline = headline(summary);
+        let places = places(summary);
+        // Those with the workload of the first together, then the others, each nearest to production first.
+        let first = places.last().map(|place| place.workload);
+        let mut with_words: Vec<_> = places.into_iter().rev().zip(headline.places).collect();
+        with_words.sort_by_key(|(place, _)| Some(place.workload) != first);
+        let (places, words) = with_words.into_iter().unzip();
+        headline.places = words;
         let prefix = if of == 1 { String::new() } else { format!("run{}-", index + 1) };
         let suffix = if of == 1 { String::new() } else { format!(", run {}", index + 1) };
         let level = if of == 1 { 1 } else { 2 };
-        Self {
-            record,
-            summary,
-            places,
-            headline: headline(summary),
-            prefix,
-            number: index + 1,
-            is_brief: false,
-            suffix,
-            level,
-        }
+        Self { record, summary, places, headline, prefix, number: index + 1, is_brief: false, suffix, level }
     }
 
     /// What the record has of a cell of its summary.

@@ -112,6 +112,22 @@ pub(super) fn side_by_side(parts: impl Iterator<Item = String>) -> String {
     if parts.is_empty() { parts } else { format!("<div class=\"places\">{parts}</div>") }
 }
 
+/// So many places are seen at once where each has a chart that looks into it.
+const AT_ONCE: usize = 4;
+
+/// The same, those beyond the first few one click away.
+pub(super) fn side_by_side_few(parts: impl Iterator<Item = String>) -> String {
+    let mut parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+    let more = parts.split_off(parts.len().min(AT_ONCE));
+    let folded = match more.len() {
+        0 => String::new(),
+        1 => "<details class=\"more\"><summary>One more place</summary>".to_owned(),
+        many => format!("<details class=\"more\"><summary>{many} more places</summary>"),
+    };
+    let end = if more.is_empty() { "" } else { "</details>" };
+    side_by_side(parts.into_iter()) + &folded + &side_by_side(more.into_iter()) + end
+}
+
 /// What stands above a chart of a place; text.
 pub(super) fn place_heading(place: &Place<'_>) -> String {
     format!("{} · workload {}", place.title(), name(place.workload, 40))

@@ -5,10 +5,10 @@ use crate::number::{grouped, significant};
 use crate::place::Place;
 
 use super::View;
-use super::parts::{Cell, TableRow, figure, place_heading, plugin, side_by_side, table};
+use super::parts::{Cell, TableRow, figure, place_heading, plugin, side_by_side_few, table};
 
 pub(super) fn body(view: &View<'_>) -> String {
-    let html = side_by_side(view.places.iter().enumerate().filter_map(|(index, place)| {
+    let html = side_by_side_few(view.places.iter().enumerate().filter_map(|(index, place)| {
         let svg = percentiles(place, &view.id(&format!("curves{index}")))?;
         let name = format!("Chart: percentiles, {}", place.caption());
         Some(view.heading(&place_heading(place)) + &figure(&name, &svg, CAPTION, &behind(place)))

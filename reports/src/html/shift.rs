@@ -10,10 +10,11 @@ use crate::shift::{ShiftPoint, shift};
 
 use super::View;
 use super::answer::interval;
-use super::parts::{Cell, TableRow, figure, place_heading, plugin, side_by_side, table};
+use super::parts::{Cell, TableRow, figure, place_heading, plugin, side_by_side_few, table};
 
 pub(super) fn body(view: &View<'_>) -> String {
-    let html = side_by_side(view.places.iter().enumerate().filter_map(|(index, place)| of_place(view, index, place)));
+    let html =
+        side_by_side_few(view.places.iter().enumerate().filter_map(|(index, place)| of_place(view, index, place)));
     if html.is_empty() { html } else { format!("<p class=\"quiet\">{INTRO}</p>{html}") }
 }
 

@@ -1,10 +1,13 @@
 // Runs in a copy of a report and tells the page around it what a browser sees.
 addEventListener("load", async () => {
+  const beyond = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  const closed = beyond();
+  for (const details of document.querySelectorAll("details")) details.open = true;
   const seen = {
     width: innerWidth,
     dark: matchMedia("(prefers-color-scheme: dark)").matches,
-    // How far the page goes beyond its window to the right.
-    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    // How far the page goes beyond its window to the right, with its tables folded and not.
+    overflow: Math.max(closed, beyond()),
     requests: performance.getEntriesByType("resource").map((entry) => entry.name),
     // Text of a chart that does not stand within it, as it is really drawn.
     cut: [],
