@@ -96,7 +96,17 @@ pub(crate) fn command() -> Command {
         "Settings of this file in place of ./tollgate.toml: options by their names, see `tollgate run --help`",
     );
     let none = option("no-settings", "Without settings");
-    Args::command().arg(file.value_name("FILE")).arg(none.action(ArgAction::SetTrue))
+    Args::command().mut_subcommands(with_examples).arg(file.value_name("FILE")).arg(none.action(ArgAction::SetTrue))
+}
+
+/// What a verb consists of has its examples, unless it has some of its own.
+fn with_examples(verb: Command) -> Command {
+    let Some(examples) = verb.get_after_help().cloned() else { return verb };
+    let give = |inner: Command| match inner.get_after_help() {
+        Some(_) => inner,
+        None => inner.after_help(examples.clone()),
+    };
+    verb.mut_subcommands(give)
 }
 
 /// The command line without the verbs that only we call, which generators would show.
@@ -321,10 +331,12 @@ mod tests {
 
     #[test]
     fn every_verb_has_examples() {
-        for verb in visible().get_subcommands() {
+        fn check(verb: &Command, words: &str) {
             let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains(&format!("  tollgate {}", verb.get_name())), "{}: {help}", verb.get_name());
+            assert!(help.contains(&format!("  {words}")), "{words}: {help}");
+            verb.get_subcommands().for_each(|inner| check(inner, &format!("{words} {}", inner.get_name())));
         }
+        visible().get_subcommands().for_each(|verb| check(verb, &format!("tollgate {}", verb.get_name())));
     }
 
     #[test]

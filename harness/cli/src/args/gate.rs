@@ -67,6 +67,8 @@ pub(crate) const GATE_EXAMPLES: &str = "Examples:
   tollgate gate counters --baseline counters.json            all plugins here against a committed baseline
   tollgate gate counters --baseline counters.json --update   make it, or keep what is better
   tollgate gate counters --base old.wasm --head new.wasm --format github --out gate
+  tollgate gate in-process --base old.wasm --head new.wasm   latency in fresh processes
+  tollgate gate live --base old.wasm --head new.wasm         latency in fresh starts of Envoy
   tollgate gate --record base.json head.json                 two runs that were made before
 
 Exit status: 0 pass, 3 regression, 4 inconclusive, 5 a plugin is wrong, 2 a file or option is wrong";
