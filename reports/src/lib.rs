@@ -56,7 +56,7 @@ pub use html::html;
 pub use json::json;
 pub use lifecycle::Lifecycle;
 pub use load::{LoadArm, LoadFigures, capacity_in_turn};
-pub use markdown::markdown;
+pub use markdown::{front_page, markdown};
 pub use place::{Place, Row, places};
 pub use rounds::{CoursePoint, RoundCourse, StartCourse, course};
 pub use scaling::{ScaleFigures, ScaleLine, ScalePoint};

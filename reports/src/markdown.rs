@@ -10,24 +10,39 @@ use crate::lifecycle::{Lifecycle, requests_words};
 use crate::load::{LoadFigures, arms_of, by_gateway};
 use crate::load_table;
 use crate::number::{bytes, decimals, duration, significant, us};
-use crate::place::{Row, places};
+use crate::place::{Place, Row, places};
 use crate::scenario::ScenarioFigures;
 use crate::scenario_table;
 use crate::summary::Summary;
 use crate::table::sdk_line;
 use crate::text;
+use crate::workload::SHARED;
 
 /// The figures of a run as GitHub-flavoured Markdown.
 pub fn markdown(summary: &Summary) -> String {
+    write(summary, None, &|_| true)
+}
+
+/// The same for a page that people read first: with the headline's chart, which lies at the path `chart` seen from there, and
+/// of several workloads only the one that all plugins share.
+pub fn front_page(summary: &Summary, chart: &str) -> String {
+    let has_shared = places(summary).iter().any(|place| place.workload == SHARED);
+    write(summary, Some(chart), &|place| !has_shared || place.workload == SHARED)
+}
+
+fn write(summary: &Summary, chart: Option<&str>, is_wanted: &dyn Fn(&Place<'_>) -> bool) -> String {
     let headline = headline(summary);
     let mut out = format!("{}.\n", escape(&headline.title));
+    if let Some(chart) = chart {
+        out.push_str(&format!("\n![{}]({chart})\n", escape(&headline.title)));
+    }
     if let Some(nearest) = headline.places.first() {
         out.push_str(&format!("\n{}: {}\n", escape(&nearest.place), escape(&nearest.sentences.join(" "))));
     }
     for caveat in &headline.caveats {
         out.push_str(&format!("\n{}\n", escape(caveat)));
     }
-    for place in places(summary) {
+    for place in places(summary).into_iter().filter(is_wanted) {
         out.push_str(&format!("\n### {}, workload {}\n\n", escape(&place.title()), name(place.workload)));
         let own = place.has_own_clock();
         let (title, rule) = if own { (" own clock µs |", "--:|") } else { ("", "") };

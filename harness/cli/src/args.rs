@@ -323,6 +323,10 @@ pub(crate) struct ReportArgs {
     /// Instead of writing HTML, replace the table between the markers of this Markdown file
     #[arg(long, value_name = "FILE", conflicts_with = "out")]
     pub(crate) splice: Option<PathBuf>,
+    /// Write the main chart of the one record here, an SVG below the page's folder, and put it above the table; of several
+    /// workloads the table is then of the shared one only
+    #[arg(long, value_name = "FILE", requires = "splice")]
+    pub(crate) chart: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -43,3 +43,27 @@ fn a_folder_is_all_records_in_it() {
     assert!(status(&output) == 2 && stderr(&output).contains("tollgate run --out"), "{}", stderr(&output));
     assert!(!folder.path().join("no.html").exists());
 }
+
+#[test]
+fn a_page_gets_the_table_and_the_chart_of_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("reference");
+    let args = ["run", "--plugin", "boundary", "--only", "in-process", "--time", "quick", "--workload", "headers"];
+    let output = tollgate().args(args).args(["--quiet", "--out"]).arg(&out).output().unwrap();
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let [record, page, chart] = [out.join("record.json"), folder.path().join("README.md"), out.join("answer.svg")]
+        .map(|path| path.display().to_string());
+    std::fs::write(&page, "before\n<!-- tollgate:begin -->\nold\n<!-- tollgate:end -->\nafter\n").unwrap();
+    let splice = |chart: &str| run(&["report", &record, "--splice", &page, "--chart", chart]);
+    assert_eq!(status(&splice(&chart)), 0, "{}", stderr(&splice(&chart)));
+    let text = std::fs::read_to_string(&page).unwrap();
+    assert!(text.starts_with("before\n") && text.ends_with("after\n") && !text.contains("old\n"), "{text}");
+    assert!(text.contains("](reference/answer.svg)") && text.contains("| boundary |"), "{text}");
+    let svg = std::fs::read_to_string(&chart).unwrap();
+    assert!(svg.contains("data-added-ns") && svg.contains("prefers-color-scheme"));
+
+    let elsewhere = splice("/tmp/elsewhere.svg");
+    assert!(status(&elsewhere) == 2 && stderr(&elsewhere).contains("below the folder"), "{}", stderr(&elsewhere));
+    let two = run(&["report", &record, &record, "--splice", &page, "--chart", &chart]);
+    assert!(status(&two) == 2 && stderr(&two).contains("one record"), "{}", stderr(&two));
+}

@@ -33,12 +33,20 @@ pub(crate) use shift::{Shifted, name as quantile_name, shift};
 pub(crate) use stack::stack;
 pub(crate) use trend::trend;
 
+use crate::place::places;
+use crate::summary::Summary;
+
 /// Width of every chart in its own pixels. A page shows it at 360 to 544 pixels, so that one drawing does for a phone
 /// and for a desk.
 const WIDTH: i32 = 460;
 
 /// Size of all text: at 360 pixels it is still 11 high.
 const FONT: f64 = 14.0;
+
+/// The headline's chart as a file of its own; none where nothing was measured.
+pub fn headline(summary: &Summary) -> Option<String> {
+    places(summary).last().and_then(|place| bars(place, "answer")).as_deref().map(standalone)
+}
 
 /// The chart as a file of its own, with the colours that a page would have given it.
 pub fn standalone(svg: &str) -> String {

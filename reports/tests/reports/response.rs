@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tollgate_record::Record;
-use tollgate_reports::{TableOptions, headline, markdown, places, summarize, table};
+use tollgate_reports::{TableOptions, front_page, headline, markdown, places, summarize, table};
 
 use crate::synthetic::{Make, record};
 
@@ -48,6 +48,16 @@ fn each_path_has_its_own_table_with_its_own_price_of_being_called() {
     for text in [table(&summary, TableOptions { width: 120, colour: false }), markdown(&summary)] {
         assert!(text.contains("workload headers") && text.contains("workload response-headers"), "{text}");
     }
+}
+
+#[test]
+fn a_front_page_has_the_chart_and_of_several_workloads_the_shared_one() {
+    let both = both(&made());
+    let page = front_page(&summarize(&both), "answer.svg");
+    assert!(page.contains("](answer.svg)") && page.contains("workload headers\n"), "{page}");
+    assert!(!page.contains("workload response-headers\n"), "{page}");
+    let only = front_page(&summarize(&alone(&both)), "answer.svg");
+    assert!(only.contains("workload response-headers\n"), "{only}");
 }
 
 #[test]

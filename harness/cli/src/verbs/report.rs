@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use tollgate_record::{ProveRecord, Record, RecordError, write_atomically};
 use tollgate_reports::gate::proof_table;
+use tollgate_reports::{Summary, charts, front_page, markdown, summarize};
 
 use crate::args::ReportArgs;
 use crate::status::{Status, usage};
@@ -39,9 +40,11 @@ pub(crate) fn run(options: &ReportArgs) -> anyhow::Result<Status> {
     let (path, text) = match &options.splice {
         Some(path) => {
             let mut page = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            if !records.is_empty() {
-                let summaries = records.iter().map(tollgate_reports::summarize);
-                let tables: Vec<String> = summaries.map(|summary| tollgate_reports::markdown(&summary)).collect();
+            let summaries: Vec<Summary> = records.iter().map(summarize).collect();
+            if let Some(chart) = &options.chart {
+                page = splice(&page, &RUNS, front(&summaries, chart, path)?.trim_end())?;
+            } else if !summaries.is_empty() {
+                let tables: Vec<String> = summaries.iter().map(markdown).collect();
                 page = splice(&page, &RUNS, tables.join("\n").trim_end())?;
             }
             if !proofs.is_empty() {
@@ -57,6 +60,21 @@ pub(crate) fn run(options: &ReportArgs) -> anyhow::Result<Status> {
     write_atomically(path, text.as_bytes())?;
     eprintln!("wrote {}", path.display());
     Ok(Status::Pass)
+}
+
+/// Writes the chart, and gives what the page says with it.
+fn front(summaries: &[Summary], chart: &Path, page: &Path) -> anyhow::Result<String> {
+    let [summary] = summaries else {
+        return Err(usage(format!("--chart is of one record, and there are {}; name that one", summaries.len())));
+    };
+    let folder = page.parent().unwrap_or(Path::new(""));
+    let link = chart.strip_prefix(folder).ok().and_then(Path::to_str).filter(|link| !link.starts_with('/'));
+    let link = link.ok_or_else(|| {
+        usage(format!("{} is not below the folder of {}; put the chart there", chart.display(), page.display()))
+    })?;
+    let svg = charts::headline(summary).ok_or_else(|| usage("the record has no figure that could be drawn"))?;
+    write_atomically(chart, svg.as_bytes())?;
+    Ok(front_page(summary, &link.replace(' ', "%20")))
 }
 
 /// All records of a folder and of the folders in it, as runs leave them, oldest first. What is there besides is said.
