@@ -82,7 +82,7 @@ pub struct ProveSubject {
     pub workload: String,
     /// SHA-256 of the plugin's bytes.
     pub sha256: String,
-    /// SHA-256 of what a request hands to it: configuration, headers and bodies.
+    /// A digest of what it is given: its root id, configuration, headers and bodies.
     pub request_sha256: String,
 }
 

@@ -53,7 +53,7 @@ impl Prover {
             host_version: tollgate_hosts::host(&arm.id.host).map(|host| host.version()).unwrap_or_default(),
             workload: arm.id.workload.clone(),
             sha256: arm.plugin.as_ref().map(|plugin| plugin.sha256.clone()).unwrap_or_default(),
-            request_sha256: arm.workload.sha256(),
+            request_sha256: given(arm),
         };
         self.arms.iter().map(subject).collect()
     }
@@ -127,6 +127,12 @@ impl Prover {
         };
         Ok(contests.iter().map(more).collect())
     }
+}
+
+/// Digest of what a plugin is given: its root id and all of a request.
+fn given(arm: &Arm) -> String {
+    let root_id = arm.plugin.as_ref().map(|plugin| plugin.root_id.as_str()).unwrap_or_default();
+    tollgate_fixtures::sha256(format!("{root_id}\0{}", arm.workload.sha256()).as_bytes())
 }
 
 /// The first estimate of a row, and the ends of its interval.
