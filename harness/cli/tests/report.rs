@@ -34,7 +34,7 @@ fn a_folder_is_all_records_in_it() {
     );
     assert!(!said.contains("notes.txt"), "{said}");
     let page = std::fs::read_to_string(&page).unwrap();
-    assert!(page.contains("5 runs side by side") && page.contains("id=\"trend0\""));
+    assert!(page.contains("5 runs over time") && page.contains("id=\"trend0\""));
     assert_eq!(page.matches("class=\"record\"").count(), 1, "the newest in full");
 
     let empty = folder.path().join("empty");

@@ -19,8 +19,8 @@ use super::parts::{Cell, TableRow, plugin, table};
 /// Cells that mean the same in several records.
 type Key<'a> = (Mode, &'a str, &'a str, &'a str);
 
-/// So many records have a column each; of more, the table of the figures over time says all.
-const MOST_COLUMNS: usize = 6;
+/// So many records have a column each; of more, the tables of the figures over time say all.
+const MOST_COLUMNS: usize = 3;
 
 pub(super) fn section(views: &[View<'_>], shown: &[&View<'_>]) -> String {
     let outcome = match views {
@@ -29,7 +29,8 @@ pub(super) fn section(views: &[View<'_>], shown: &[&View<'_>]) -> String {
     };
     let body = if views.len() <= MOST_COLUMNS { figures(views, outcome.as_ref()) } else { String::new() };
     format!(
-        "<section id=\"compare\" aria-labelledby=\"compare-h\"><h2 id=\"compare-h\">Comparison</h2>{}{}{body}</section>",
+        "<section id=\"compare\" aria-labelledby=\"compare-h\"><h2 id=\"compare-h\">{}</h2>{}{}{body}</section>",
+        if body.is_empty() { "The runs" } else { "Comparison" },
         runs(views, shown),
         outcome.as_ref().map(said).unwrap_or_default(),
     )
@@ -55,7 +56,7 @@ fn runs(views: &[View<'_>], shown: &[&View<'_>]) -> String {
     };
     let items: String = views.iter().map(item).collect();
     match views.len() {
-        0..=MOST_COLUMNS => format!("<ol>{items}</ol>"),
+        0..=9 => format!("<ol>{items}</ol>"),
         many => format!("<details><summary>The {many} runs</summary><ol>{items}</ol></details>"),
     }
 }

@@ -50,14 +50,17 @@ pub fn html(records: &[Record]) -> String {
     let (title, body) = match (views.as_slice(), newest) {
         ([only], _) => (only.headline.title.clone(), only.body()),
         (many, Some(newest)) => {
-            let title = format!("{} runs side by side", many.len());
+            let how = if many.len() == 2 { "side by side" } else { "over time" };
+            let title = format!("{} runs {how}", many.len());
             let bodies: String = shown.iter().map(|view| view.body()).collect();
             let left_out = match many.len() - shown.len() {
                 0 => String::new(),
                 _ => "<p class=\"note\">Below, the newest run; a report of each other is made from its record.</p>"
                     .to_owned(),
             };
-            let sections = compare::section(many, &shown) + &trend::section(many, newest);
+            // Two are compared; of more, what they come to over time is the answer.
+            let (compared, over_time) = (compare::section(many, &shown), trend::section(many, newest));
+            let sections = if many.len() == 2 { compared + &over_time } else { over_time + &compared };
             (title.clone(), format!("<h1>{title}</h1>{sections}{left_out}{bodies}"))
         }
         _ => ("No record".to_owned(), "<h1>No record</h1><p>There is nothing to report.</p>".to_owned()),
@@ -200,7 +203,10 @@ fn contents(shown: &[&View<'_>], of: usize, body: &str) -> String {
                 let text = if of > many.len() { "Newest run".to_owned() } else { format!("Run {}", view.number) };
                 link(&format!("{}top", view.prefix), &text)
             };
-            let first = [link("compare", "Comparison"), link("trend", "Over time")];
+            let mut first = vec![link("compare", "Comparison"), link("trend", "Over time")];
+            if of != 2 {
+                first.reverse();
+            }
             first.into_iter().chain(many.iter().map(run)).collect()
         }
     }

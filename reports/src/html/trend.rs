@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use tollgate_record::PluginKind;
+
 use crate::charts;
 use crate::number::{date, decimals, us};
 use crate::place::{Place, Row};
@@ -44,10 +46,19 @@ fn of_place(place: &Place<'_>, index: usize, trends: &[Trend]) -> Option<String>
         })
     };
     let tracks: Vec<(&Row<'_>, &Trend)> = place.rows.iter().filter_map(|row| Some((row, of_row(row)?))).collect();
-    let svg = charts::trend(place, &tracks, &format!("trend{index}"))?;
+    // What is asked over a network is so far above the others that they would be one line.
+    let is_external = |(row, _): &(&Row<'_>, &Trend)| row.cell.kind == Some(PluginKind::External);
+    let (external, inside): (Vec<_>, Vec<_>) = tracks.iter().copied().partition(is_external);
+    let (drawn, left_out) = if inside.is_empty() { (external, Vec::new()) } else { (inside, external) };
+    let also = if left_out.is_empty() { "" } else { " What runs in a process of its own is in the table only." };
+    let svg = charts::trend(place, &drawn, &format!("trend{index}"))?;
     let name = format!("Chart: added latency over time, {}", place.caption());
     let behind = runs(&format!("Added latency over the runs, {}, µs per request", place.caption()), place, &tracks);
-    Some(format!("<h3>{}</h3>{}", escape(&place_heading(place)), figure(&name, &svg, CAPTION, &behind)))
+    Some(format!(
+        "<h3>{}</h3>{}",
+        escape(&place_heading(place)),
+        figure(&name, &svg, &format!("{CAPTION}{also}"), &behind)
+    ))
 }
 
 /// The table behind a chart: a row per run, a column per plugin.

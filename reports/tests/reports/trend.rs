@@ -49,7 +49,7 @@ fn the_page_says_what_changed_and_by_how_much() {
     let records =
         [one.clone(), later(&one, 4, "go-sdk", 110), later(&one, 5, "go-sdk", 120), later(&one, 9, "go-sdk", 130)];
     let page = html(&records);
-    assert!(page.contains("4 runs side by side"));
+    assert!(page.contains("4 runs over time"));
     assert!(
         page.contains(
             "6 rose and 0 fell from their oldest to their newest by more than their intervals; most, go-sdk on"
