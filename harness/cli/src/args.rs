@@ -1,5 +1,7 @@
 //! The command line. Names and meanings are those of the README.
 
+#[cfg(test)]
+mod documents;
 mod examples;
 pub(crate) mod gate;
 mod gateway;
