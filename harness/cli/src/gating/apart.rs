@@ -8,7 +8,7 @@ use std::time::Instant;
 use tollgate_hosts::median_pair;
 use tollgate_record::Failure;
 
-use super::{LONGEST_MS, Measured, Replicate};
+use super::replicate::{LONGEST_MS, Measured, Replicate};
 use crate::verification::culprit;
 use crate::worker::{Job, Message, MirroredArm, Step, SteppedJob, Stepping, WorkerEnd};
 

@@ -2,8 +2,8 @@
 
 use tollgate_reports::gate::Replicates;
 
-use super::Replicate;
 use super::artifacts::Artifacts;
+use super::replicate::Replicate;
 use crate::arm::Arm;
 
 /// Turns that the side has that is compared with: so many that the end of the loop is as hard to foresee for the processor

@@ -10,12 +10,11 @@ mod hogs;
 pub(crate) mod live;
 mod live_prover;
 mod prover;
+mod replicate;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use anyhow::Context as _;
 use tollgate_record::{
     Artifact, Batch, CellId, Counters, Failure, FailureClass, GATE_RECORD_SCHEMA, GateCell, GateEntry, GatePlan,
     GateProcess, GateRecord, Journal, Placement, Slowdown,
@@ -25,8 +24,8 @@ use tollgate_reports::gate::flagged;
 use crate::arm::{Arm, artifact};
 use crate::machine::{self, CpuTicks};
 use crate::progress::Progress;
-use crate::verification::{Verdict, arm_limit, culprit, verify_in};
-use crate::worker::{Job, Message, MirroredArm, MirroredJob, run_job_in};
+use crate::verification::{Verdict, verify_in};
+use crate::worker::MirroredArm;
 use crate::{interrupt, plan};
 
 pub(crate) use artifacts::Artifacts;
@@ -40,6 +39,7 @@ pub(crate) use live_prover::LiveProver;
 pub(crate) use prover::Prover;
 
 use contest::arms;
+use replicate::{Measured, Replicate, replicate};
 
 /// The known slowdown, in margins: well beyond what must be found, as it has to be found each time.
 const CONTROL_MARGINS: f64 = 4.0;
@@ -47,8 +47,6 @@ const CONTROL_MARGINS: f64 = 4.0;
 /// Of a side that has no bytes of its own.
 const NO_ARTIFACT: Artifact = Artifact { sha256: String::new(), size_bytes: 0, toolchain: None, sdk: None };
 
-/// Milliseconds after which a process makes its arms anew no more.
-const LONGEST_MS: u64 = 600;
 /// Processes that calibrate it: it need not be exact.
 const CALIBRATING: u32 = 3;
 
@@ -64,79 +62,6 @@ pub(crate) struct Gating<'a> {
     pub(crate) versions: BTreeMap<String, String>,
     /// What a turn of the loop costs in a cell, where that is known from a run before.
     pub(crate) calibrations: &'a mut BTreeMap<CellId, Calibration>,
-}
-
-/// How one fresh process measures.
-#[derive(Debug, Clone)]
-pub(crate) struct Replicate {
-    pub(crate) seed: u64,
-    pub(crate) layouts: u32,
-    pub(crate) blocks_per_layout: u32,
-    pub(crate) rounds_per_block: u32,
-    pub(crate) batch_ns: u64,
-    pub(crate) core: Option<u32>,
-    /// The build that does; none for this one.
-    pub(crate) program: Option<PathBuf>,
-    /// How long it may say nothing.
-    pub(crate) silence: std::time::Duration,
-}
-
-/// What one fresh process measured.
-pub(crate) struct Measured {
-    pub(crate) requests_per_batch: u64,
-    pub(crate) took_ms: u32,
-    pub(crate) pairs: Vec<Vec<[u64; 2]>>,
-}
-
-impl Replicate {
-    pub(crate) fn with_seed(&self, seed: u64) -> Self {
-        Self { seed: fastrand::Rng::with_seed(seed).u64(..), ..self.clone() }
-    }
-
-    /// Measures; an error is a failure of a plugin or of the surroundings. None when interrupted.
-    pub(crate) fn run(&self, arms: &[MirroredArm], pairs: &[(usize, usize)]) -> anyhow::Result<Option<Measured>> {
-        match self.measure(arms, pairs)? {
-            Some(Ok(measured)) => Ok(Some(measured)),
-            Some(Err(failure)) => anyhow::bail!("{}", failure.message),
-            None => Ok(None),
-        }
-    }
-
-    /// The same, with what failed as a value.
-    fn measure(
-        &self,
-        arms: &[MirroredArm],
-        pairs: &[(usize, usize)],
-    ) -> anyhow::Result<Option<Result<Measured, Failure>>> {
-        let job = Job::Mirrored(MirroredJob {
-            arms: arms.to_vec(),
-            pairs: pairs.to_vec(),
-            seed: self.seed,
-            layouts: self.layouts,
-            longest_ms: LONGEST_MS,
-            blocks_per_layout: self.blocks_per_layout,
-            rounds_per_block: self.rounds_per_block,
-            batch_ns: self.batch_ns,
-            core: self.core,
-        });
-        let begin = Instant::now();
-        let mut outcome = None;
-        let end = run_job_in(self.program.as_deref(), &job, self.silence, &mut |message| {
-            match message {
-                Message::Mirrored { requests_per_batch, pairs } => {
-                    let took_ms = begin.elapsed().as_millis() as u32;
-                    outcome = Some(Ok(Measured { requests_per_batch, took_ms, pairs }));
-                }
-                Message::Failed { failure, .. } => outcome = Some(Err(failure)),
-                _ => {}
-            }
-            Ok(())
-        })?;
-        match end {
-            Ok(()) => Ok(Some(outcome.context("a worker process was done and had measured nothing")?)),
-            Err(end) => Ok(culprit("measure", &end).map(|(_, failure)| Err(failure))),
-        }
-    }
 }
 
 /// A cell with its four arms, ready: base, head, base again, head slowed down.
@@ -380,14 +305,6 @@ impl Contest {
     fn head(&self) -> Arm {
         Arm { id: self.id.clone(), ..self.head.clone() }
     }
-}
-
-/// How a process of these arms measures.
-fn replicate<'a>(plan: &GatePlan, placement: &Placement, arms: impl IntoIterator<Item = &'a Arm>) -> Replicate {
-    let core = placement.shared_core();
-    let GatePlan { seed, layouts, blocks_per_layout, rounds_per_block, batch_ns, .. } = *plan;
-    let silence = arm_limit(arms);
-    Replicate { seed, layouts, blocks_per_layout, rounds_per_block, batch_ns, core, program: None, silence }
 }
 
 /// What a request of each arm counts; arms that fail are left out.
