@@ -4,8 +4,8 @@ use tollgate_record::{Cell, Control, Series};
 
 use crate::estimate::{median, start_added_ns};
 
-/// Points that a start has at most on a chart: more would be nearer to each other than a pixel.
-const MOST_POINTS: usize = 16;
+/// Points that all starts have together at most on a chart: more would be nearer to each other than the line is wide.
+const MOST_POINTS: usize = 96;
 
 /// A cell over the time of its run.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,7 @@ pub struct StartCourse {
     pub blocks: u64,
     /// Median of the blocks of its second half minus that of the first; none with fewer than four blocks.
     pub drift_ns: Option<f64>,
-    /// The blocks in their order; where there are many, as many neighbours are one point that 16 are left.
+    /// The blocks in their order; where there are many, as many neighbours are one point that all starts have 96 at most.
     pub points: Vec<CoursePoint>,
 }
 
@@ -41,14 +41,15 @@ pub struct CoursePoint {
 /// The course of a cell; none where it failed or has no blocks.
 pub fn course(cell: &Cell) -> Option<RoundCourse> {
     let is_control = cell.control == Some(Control::A);
+    let most = (MOST_POINTS / cell.series.len().max(1)).max(1);
     let starts: Vec<StartCourse> = match cell.error {
         Some(_) => Vec::new(),
-        None => cell.series.iter().filter_map(|series| of_start(series, is_control)).collect(),
+        None => cell.series.iter().filter_map(|series| of_start(series, is_control, most)).collect(),
     };
     (!starts.is_empty()).then_some(RoundCourse { starts })
 }
 
-fn of_start(series: &Series, is_control: bool) -> Option<StartCourse> {
+fn of_start(series: &Series, is_control: bool, most: usize) -> Option<StartCourse> {
     let requests = series.requests_per_sample.max(1) as f64;
     let blocks: Vec<f64> = match is_control {
         true => series.sample_blocks_ns.iter().map(|&ns| ns as f64 / requests).collect(),
@@ -64,7 +65,7 @@ fn of_start(series: &Series, is_control: bool) -> Option<StartCourse> {
             farthest_ns: blocks.iter().copied().max_by(|a, b| far(a).total_cmp(&far(b)))?,
         })
     };
-    let together = blocks.len().div_ceil(MOST_POINTS).max(1);
+    let together = blocks.len().div_ceil(most).max(1);
     let points = blocks.chunks(together).filter_map(point).collect();
     Some(StartCourse { start: series.start, median_ns, blocks: blocks.len() as u64, drift_ns, points })
 }
@@ -93,10 +94,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_block_is_lost_from_sight(blocks in prop::collection::vec(-100_000i64..100_000, 1..600)) {
-            let course = of_start(&series(&blocks), false).unwrap();
+        fn no_block_is_lost_from_sight(blocks in prop::collection::vec(-100_000i64..100_000, 1..600), most in 1usize..100) {
+            let course = of_start(&series(&blocks), false, most).unwrap();
             prop_assert_eq!(course.blocks as usize, blocks.len());
-            prop_assert!(course.points.len() <= MOST_POINTS);
+            prop_assert!(course.points.len() <= most);
             let far = |ns: f64| (ns - course.median_ns).abs();
             let farthest = blocks.iter().map(|&ns| far(ns as f64 / 10.0)).fold(0.0, f64::max);
             let shown = course.points.iter().map(|point| far(point.farthest_ns)).fold(0.0, f64::max);
@@ -110,8 +111,8 @@ mod tests {
     #[test]
     fn a_start_that_drifts_says_by_how_much() {
         let rising: Vec<i64> = (0..100).map(|index| 1_000 + if index < 50 { 0 } else { 300 }).collect();
-        assert_eq!(of_start(&series(&rising), false).unwrap().drift_ns, Some(30.0));
-        assert_eq!(of_start(&series(&[1, 2]), false).unwrap().drift_ns, None);
-        assert!(of_start(&series(&[]), false).is_none());
+        assert_eq!(of_start(&series(&rising), false, 16).unwrap().drift_ns, Some(30.0));
+        assert_eq!(of_start(&series(&[1, 2]), false, 16).unwrap().drift_ns, None);
+        assert!(of_start(&series(&[]), false, 16).is_none());
     }
 }

@@ -111,14 +111,14 @@ fn draw_start(
         [(_, y)] => canvas.line(&[(from, *y), (to, *y)], 2, mark),
         _ => canvas.line(&points, 2, mark),
     }
-    for (at, point) in start.points.iter().enumerate().filter(|(_, point)| (point.farthest_ns - figure).abs() > reach) {
-        let edge = if point.farthest_ns > figure { middle - HALF } else { middle + HALF };
-        let mark = Mark::new(OUTSIDE).with("class", "outside").tooltip(format!(
-            "{}, start {}: a block of {} µs",
-            track.label,
-            start.start + 1,
-            us(point.farthest_ns, 2)
-        ));
-        canvas.circle((x(at), edge), 2, mark);
+    for is_above in [true, false] {
+        // The farthest of them on each side stands for all.
+        let outside = start.points.iter().enumerate().map(|(at, point)| (at, point.farthest_ns - figure));
+        let outside = outside.filter(|(_, far)| far.abs() > reach && (*far > 0.0) == is_above);
+        let Some((at, far)) = outside.max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs())) else { continue };
+        let edge = if is_above { middle - HALF } else { middle + HALF };
+        let block = us(figure + far, 2);
+        let tooltip = format!("{}, start {}: a block of {block} µs", track.label, start.start + 1);
+        canvas.circle((x(at), edge), 2, Mark::new(OUTSIDE).with("class", "outside").tooltip(tooltip));
     }
 }

@@ -18,7 +18,7 @@ const INTRO: &str = "Whether the run stood still: each plugin’s blocks of roun
                      beside each other, each a fresh process. A row that slopes drifts; steps between starts are what fresh processes of \
                      the same code differ by, and why a start is the replicate.";
 
-const CAPTION: &str = "A point is the median of neighbouring blocks; a red dot at the edge is where a block lies outside its row. The last \
+const CAPTION: &str = "A point is the median of neighbouring blocks; a red dot at the edge is a start’s farthest block outside its row. The last \
                        rows are A', a second arm without a plugin, and control A’s own latency.";
 
 fn of_place(view: &View<'_>, index: usize, place: &Place<'_>) -> Option<String> {
