@@ -42,9 +42,8 @@ fn found(mark: &Map<String, Value>) -> Option<Mark> {
     let figures = mark.iter().filter(|(name, _)| *name != "class" && *name != "chart");
     let figures: BTreeMap<String, String> = figures.map(|(name, value)| (name.clone(), text(value))).collect();
     let class = mark.get("class").map(text).unwrap_or_default();
-    // Of a chart that is tested by itself.
-    let is_other = class.starts_with("load") || figures.contains_key("failed");
-    (!is_other).then_some((class, figures))
+    let is_name_only = figures.contains_key("failed");
+    (!is_name_only).then_some((class, figures))
 }
 
 fn mark(class: &str, figures: &[(&str, String)]) -> Mark {
@@ -112,6 +111,30 @@ fn of_one(record: &Record, summary: &Summary) -> Vec<Mark> {
                 ("addedNs", point.added_ns.p50.to_string()),
             ];
             all.push(mark("", &figures));
+        }
+    }
+    all.extend(loads(summary));
+    all
+}
+
+/// Each arm that does something at each rate, in a panel for the median and one for the 99th percentile.
+fn loads(summary: &Summary) -> Vec<Mark> {
+    let mut all = Vec::new();
+    for load in &summary.loads {
+        let class = if load.invalid.is_some() { "load invalid" } else { "load" };
+        for arm in load.arms.iter().filter(|arm| arm.workload != "noop") {
+            let at = arm.from_intended_ns;
+            for (quantile, ns) in [("p50", at.and_then(|at| at.p50)), ("p99", at.and_then(|at| at.p99))] {
+                let (Some(rate), Some(ns)) = (load.rate_per_s, ns) else { continue };
+                let figures = [
+                    ("plugin", arm.plugin.clone()),
+                    ("workload", arm.workload.clone()),
+                    ("quantile", quantile.to_owned()),
+                    ("rate", rate.to_string()),
+                    ("ns", ns.to_string()),
+                ];
+                all.push(mark(class, &figures));
+            }
         }
     }
     all
