@@ -67,12 +67,13 @@ fn shell_word(word: &str) -> String {
     }
 }
 
-/// Words broken into lines of at most so many characters; a word that is longer is cut.
+/// Words broken into lines of at most so many characters; a word that is longer is cut. What stands between backticks is one
+/// word where a line can hold it: a command that is broken in two cannot be copied.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(8);
     let mut lines = vec![String::new()];
     let mut length = 0;
-    for word in text.split_whitespace() {
+    for word in pieces(text, width) {
         let mut word: Vec<char> = word.chars().collect();
         if length > 0 && length + 1 + word.len() > width {
             lines.push(String::new());
@@ -93,6 +94,27 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
         line.extend(word);
     }
     lines
+}
+
+/// What lines are made of: words, and commands between backticks of at most so many characters.
+fn pieces(text: &str, longest: usize) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut words = text.split_whitespace();
+    while let Some(word) = words.next() {
+        let is_open = |text: &str| text.matches('`').count() % 2 == 1;
+        let (mut whole, mut rest) = (word.to_owned(), words.clone());
+        while is_open(&whole) && whole.chars().count() < longest {
+            let Some(next) = rest.next() else { break };
+            whole = format!("{whole} {next}");
+        }
+        if is_open(word) && !is_open(&whole) && whole.chars().count() <= longest {
+            words = rest;
+            pieces.push(whole);
+        } else {
+            pieces.push(word.to_owned());
+        }
+    }
+    pieces
 }
 
 #[cfg(test)]
@@ -123,5 +145,12 @@ mod tests {
         let lines = wrap(&text, 20);
         assert!(lines.iter().all(|line| line.chars().count() <= 20), "{lines:?}");
         assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
+    }
+
+    #[test]
+    fn a_command_is_kept_on_one_line_where_it_fits() {
+        assert_eq!(wrap("say (Debian: `apt-get install x`), or", 22), ["say (Debian:", "`apt-get install x`),", "or"]);
+        assert_eq!(wrap("say `apt-get install x`", 12), ["say `apt-get", "install x`"]);
+        assert_eq!(wrap("an odd ` is a word", 10), ["an odd `", "is a word"]);
     }
 }
