@@ -65,5 +65,5 @@ pub use shift::{ShiftPoint, shift};
 pub use soak::{SoakFigures, SoakVerdict, judge};
 pub use summary::{Absolute, RunEnvironment, SUMMARY_SCHEMA, StartEstimate, Summary, SummaryCell, summarize};
 pub use table::{TableOptions, table};
-pub use text::wrap;
+pub use text::wrap_around_commands;
 pub use trend::{Trend, TrendPoint, trends};

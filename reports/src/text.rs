@@ -67,54 +67,56 @@ fn shell_word(word: &str) -> String {
     }
 }
 
-/// Words broken into lines of at most so many characters; a word that is longer is cut. What stands between backticks is one
-/// word where a line can hold it: a command that is broken in two cannot be copied.
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
+/// Words broken into lines of at most so many characters; a word that is longer is cut.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(8);
+    let cut = |word: &str| -> Vec<String> {
+        let word: Vec<char> = word.chars().collect();
+        word.chunks(width).map(|part| part.iter().collect()).collect()
+    };
+    lines(text.split_whitespace().flat_map(cut), width)
+}
+
+/// The same for a terminal, where what stands between backticks is one word and never cut: a command that is broken in two
+/// cannot be copied, and one that is longer than a line is broken by the terminal, which copies it whole.
+pub fn wrap_around_commands(text: &str, width: usize) -> Vec<String> {
+    lines(pieces(text).into_iter(), width)
+}
+
+fn lines(pieces: impl Iterator<Item = String>, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut length = 0;
-    for word in pieces(text, width) {
-        let mut word: Vec<char> = word.chars().collect();
-        if length > 0 && length + 1 + word.len() > width {
-            lines.push(String::new());
-            length = 0;
-        }
-        while word.len() > width {
-            let rest = word.split_off(width);
-            lines.last_mut().expect("never empty").extend(word);
-            lines.push(String::new());
-            word = rest;
-        }
+    for piece in pieces {
+        let size = piece.chars().count();
         let line = lines.last_mut().expect("never empty");
-        if length > 0 {
+        if length == 0 {
+            line.push_str(&piece);
+            length = size;
+        } else if length + 1 + size <= width {
             line.push(' ');
-            length += 1;
+            line.push_str(&piece);
+            length += 1 + size;
+        } else {
+            lines.push(piece);
+            length = size;
         }
-        length += word.len();
-        line.extend(word);
     }
     lines
 }
 
-/// What lines are made of: words, and commands between backticks of at most so many characters.
-fn pieces(text: &str, longest: usize) -> Vec<String> {
-    let mut pieces = Vec::new();
-    let mut words = text.split_whitespace();
-    while let Some(word) = words.next() {
-        let is_open = |text: &str| text.matches('`').count() % 2 == 1;
-        let (mut whole, mut rest) = (word.to_owned(), words.clone());
-        while is_open(&whole) && whole.chars().count() < longest {
-            let Some(next) = rest.next() else { break };
-            whole = format!("{whole} {next}");
+/// Words, and what stands between backticks.
+fn pieces(text: &str) -> Vec<String> {
+    let mut pieces: Vec<String> = Vec::new();
+    let mut is_open = false;
+    for word in text.split_whitespace() {
+        match pieces.last_mut().filter(|_| is_open) {
+            Some(piece) => *piece = format!("{piece} {word}"),
+            None => pieces.push(word.to_owned()),
         }
-        if is_open(word) && !is_open(&whole) && whole.chars().count() <= longest {
-            words = rest;
-            pieces.push(whole);
-        } else {
-            pieces.push(word.to_owned());
-        }
+        is_open ^= word.matches('`').count() % 2 == 1;
     }
-    pieces
+    // Backticks that are never closed are no command.
+    if is_open { text.split_whitespace().map(str::to_owned).collect() } else { pieces }
 }
 
 #[cfg(test)]
@@ -148,9 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_kept_on_one_line_where_it_fits() {
-        assert_eq!(wrap("say (Debian: `apt-get install x`), or", 22), ["say (Debian:", "`apt-get install x`),", "or"]);
+    fn a_command_is_never_broken_in_a_terminal() {
+        let text = "say (Debian: `apt-get install x`), or";
+        assert_eq!(wrap_around_commands(text, 22), ["say (Debian:", "`apt-get install x`),", "or"]);
+        assert_eq!(wrap_around_commands(text, 9), ["say", "(Debian:", "`apt-get install x`),", "or"]);
+        assert_eq!(wrap_around_commands("an odd ` is a word", 10), ["an odd `", "is a word"]);
         assert_eq!(wrap("say `apt-get install x`", 12), ["say `apt-get", "install x`"]);
-        assert_eq!(wrap("an odd ` is a word", 10), ["an odd `", "is a word"]);
+        assert_eq!(wrap("abcdefghijkl mn", 8), ["abcdefgh", "ijkl mn"]);
     }
 }

@@ -34,7 +34,7 @@ fn a_missing_runner_is_told_with_the_command_that_gets_it_and_only_when_asked_fo
     for name in RUNNERS {
         let remedy = format!("--manifest-path harness/runners/{name}/Cargo.toml");
         let line = list.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
-        assert!(line.contains("missing") && line.contains(&remedy), "{line}");
+        assert!(line.contains("missing") && list.contains(&remedy), "{list}");
         for verb in ["run", "verify"] {
             let output = run_alone(folder.path(), None, &[verb, "--host", name]);
             assert_eq!(status(&output), 1, "{}", stderr(&output));

@@ -65,7 +65,8 @@ fn the_list_names_everything_there_is() {
 #[test]
 fn the_list_fits_and_is_one_object_as_json() {
     let output = run(&["list"]);
-    let broken = |line: &&str| line.chars().count() > 80 && line.trim_start().contains(' ');
+    // Only a command may be longer, which is never broken.
+    let broken = |line: &&str| line.chars().count() > 80 && line.trim_start().contains(' ') && !line.contains('`');
     assert_eq!(stdout(&output).lines().find(broken), None);
     let output = run(&["list", "--format", "json"]);
     assert_eq!(status(&output), 0, "{}", stderr(&output));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use tollgate_gateways::Options;
-use tollgate_reports::wrap;
+use tollgate_reports::wrap_around_commands;
 
 use crate::args::settings;
 use crate::args::{ListArgs, TextFormat};
@@ -152,7 +152,7 @@ fn row(text: &mut String, name: &str, value: &str, width: usize) -> std::fmt::Re
 /// What a line begins with, and what is to be said beside it, in lines that fit.
 fn columns(text: &mut String, begin: &str, value: &str, width: usize) -> std::fmt::Result {
     let indent = begin.chars().count();
-    for (index, line) in wrap(value, width.saturating_sub(indent)).iter().enumerate() {
+    for (index, line) in wrap_around_commands(value, width.saturating_sub(indent)).iter().enumerate() {
         let begin = if index == 0 { begin } else { "" };
         writeln!(text, "{}", format!("{begin:indent$}{line}").trim_end())?;
     }
