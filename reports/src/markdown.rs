@@ -4,7 +4,7 @@ use crate::cost_line::CostLine;
 use crate::cost_table;
 use crate::facts;
 use crate::failures::{FailureGroup, failures};
-use crate::headline::headline;
+use crate::headline::{Headline, headline};
 use crate::instruments;
 use crate::lifecycle::{Lifecycle, requests_words};
 use crate::load::{LoadFigures, arms_of, by_gateway};
@@ -20,63 +20,95 @@ use crate::workload::SHARED;
 
 /// The figures of a run as GitHub-flavoured Markdown.
 pub fn markdown(summary: &Summary) -> String {
-    write(summary, None, &|_| true)
-}
-
-/// The same for a page that people read first: with the headline's chart, which lies at the path `chart` seen from there, and
-/// of several workloads only the one that all plugins share.
-pub fn front_page(summary: &Summary, chart: &str) -> String {
-    let has_shared = places(summary).iter().any(|place| place.workload == SHARED);
-    write(summary, Some(chart), &|place| !has_shared || place.workload == SHARED)
-}
-
-fn write(summary: &Summary, chart: Option<&str>, is_wanted: &dyn Fn(&Place<'_>) -> bool) -> String {
     let headline = headline(summary);
-    let mut out = format!("{}.\n", escape(&headline.title));
-    if let Some(chart) = chart {
-        out.push_str(&format!("\n![{}]({chart})\n", escape(&headline.title)));
+    let mut out = title(&headline) + &said(&headline);
+    for place in places(summary) {
+        out.push_str(&table(&place));
     }
+    out + &besides(summary) + &failed(summary) + &made(summary)
+}
+
+/// The same for a page that people read first: with the headline's chart, which lies at the path `chart` seen from there; the
+/// place nearest to production first, what is further from it folded; of several workloads the one that all plugins share.
+pub fn front_page(summary: &Summary, chart: &str) -> String {
+    let headline = headline(summary);
+    let mut out = title(&headline);
+    out.push_str(&format!("\n![{}]({chart})\n", escape(&headline.title)));
+    out.push_str(&said(&headline));
+    let mut places = places(summary);
+    if places.iter().any(|place| place.workload == SHARED) {
+        places.retain(|place| place.workload == SHARED);
+    }
+    let nearest = places.pop();
+    out.push_str(&nearest.as_ref().map(table).unwrap_or_default());
+    let others: String = places.iter().rev().map(table).collect::<String>() + &besides(summary);
+    if !others.is_empty() {
+        out.push_str("\n<details>\n<summary>The other gateways and hosts, and each plugin's life</summary>\n");
+        out.push_str(&format!("{others}\n</details>\n"));
+    }
+    out + &failed(summary) + &made(summary)
+}
+
+fn title(headline: &Headline) -> String {
+    format!("{}.\n", escape(&headline.title))
+}
+
+/// What the place nearest to production says, and what to keep in mind.
+fn said(headline: &Headline) -> String {
+    let mut out = String::new();
     if let Some(nearest) = headline.places.first() {
         out.push_str(&format!("\n{}: {}\n", escape(&nearest.place), escape(&nearest.sentences.join(" "))));
     }
     for caveat in &headline.caveats {
         out.push_str(&format!("\n{}\n", escape(caveat)));
     }
-    for place in places(summary).into_iter().filter(is_wanted) {
-        out.push_str(&format!("\n### {}, workload {}\n\n", escape(&place.title()), name(place.workload)));
-        let own = place.has_own_clock();
-        let (title, rule) = if own { (" own clock µs |", "--:|") } else { ("", "") };
-        out.push_str(&format!("| plugin | language | host | added µs | interval |{title} noop | p50 µs | p99 µs |\n"));
-        out.push_str(&format!("|---|---|---|--:|--:|{rule}--:|--:|--:|\n"));
-        let digits = decimals(place.largest_ns());
-        for row in &place.rows {
-            out.push_str(&line(row, digits, own));
-        }
-        if let Some(noise) = place.noise {
-            out.push_str(&line(&Row { cell: noise, noop: None, sdk_adds: None }, digits, own));
-        }
-        let sdk = sdk_line(&place);
-        if !sdk.is_empty() {
-            out.push_str(&format!("\n{}.\n", escape(&sdk)));
-        }
-        let note = instruments::note(&place);
-        if !note.is_empty() {
-            out.push_str(&format!("\n{}\n", escape(&note)));
-        }
+    out
+}
+
+/// Added latency in a place.
+fn table(place: &Place<'_>) -> String {
+    let mut out = format!("\n### {}, workload {}\n\n", escape(&place.title()), name(place.workload));
+    let own = place.has_own_clock();
+    let (title, rule) = if own { (" own clock µs |", "--:|") } else { ("", "") };
+    out.push_str(&format!("| plugin | language | host | added µs | interval |{title} noop | p50 µs | p99 µs |\n"));
+    out.push_str(&format!("|---|---|---|--:|--:|{rule}--:|--:|--:|\n"));
+    let digits = decimals(place.largest_ns());
+    for row in &place.rows {
+        out.push_str(&line(row, digits, own));
     }
-    out.push_str(&costs(&summary.cost_lines));
-    out.push_str(&lives(&summary.lifecycle));
-    out.push_str(&loads(&summary.loads));
-    out.push_str(&scenarios(&summary.scenarios));
+    if let Some(noise) = place.noise {
+        out.push_str(&line(&Row { cell: noise, noop: None, sdk_adds: None }, digits, own));
+    }
+    let sdk = sdk_line(place);
+    if !sdk.is_empty() {
+        out.push_str(&format!("\n{}.\n", escape(&sdk)));
+    }
+    let note = instruments::note(place);
+    if !note.is_empty() {
+        out.push_str(&format!("\n{}\n", escape(&note)));
+    }
+    out
+}
+
+/// What was measured besides added latency.
+fn besides(summary: &Summary) -> String {
+    costs(&summary.cost_lines) + &lives(&summary.lifecycle) + &loads(&summary.loads) + &scenarios(&summary.scenarios)
+}
+
+fn failed(summary: &Summary) -> String {
     let failures = failures(summary);
-    if !failures.is_empty() {
-        out.push_str("\n### Failed\n\n");
-    }
+    let mut out = if failures.is_empty() { "" } else { "\n### Failed\n\n" }.to_owned();
     for FailureGroup { first, reason, lost } in failures {
         let (plugin, host) = (name(&first.plugin), name(&first.host));
         let reason = escape(&text::name(reason, 600));
         out.push_str(&format!("- {plugin} on {host} ({}): {reason}\n", escape(&lost.join(", "))));
     }
+    out
+}
+
+/// What the columns mean, where and how the figures were made, and how to make them again.
+fn made(summary: &Summary) -> String {
+    let mut out = String::new();
     if !summary.cells.is_empty() {
         let added =
             "Added: above control A (no plugin), paired by round, median over starts. A': no plugin again, the noise.";
@@ -86,8 +118,7 @@ fn write(summary: &Summary, chart: Option<&str>, is_wanted: &dyn Fn(&Place<'_>) 
         out.push_str("\nOwn clock: added by the gateway's own clock, in other rounds of the same starts.\n");
     }
     out.push_str(&format!("\n{} {}\n", escape(&facts::whereabouts(summary)), escape(&facts::how(summary))));
-    out.push_str(&repeat(&summary.environment.command_line));
-    out
+    out + &repeat(&summary.environment.command_line)
 }
 
 /// What requests went through while something happened to plugins.
