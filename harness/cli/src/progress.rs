@@ -61,6 +61,13 @@ impl Progress {
         self.bar.suspend(|| eprintln!("{line}"));
     }
 
+    /// A line for who watches: left out where there is no bar.
+    pub(crate) fn remark(&self, line: &str) {
+        if !self.bar.is_hidden() {
+            self.note(line);
+        }
+    }
+
     /// Takes the bar away.
     pub(crate) fn finish(self) -> Duration {
         self.bar.finish_and_clear();

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::file::{parse_versioned, write_atomically};
+use crate::file::{parse_versioned, read_file, write_atomically};
 use crate::{Artifact, CellId, Environment, Failure, Journal, Journaled, Placement, RecordError};
 
 /// Name and version of the format of a gate's record. A reader refuses any other.
@@ -258,8 +258,7 @@ impl GateRecord {
     /// # Errors
     /// It is no such record, of another version, damaged, edited, or cannot have come from a measurement.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
-        let text = std::fs::read(path).map_err(|source| RecordError::Read { path: path.to_owned(), source })?;
-        Self::parse(path, &text)
+        Self::parse(path, &read_file(path)?)
     }
 
     /// Understands what the file at `path` holds.

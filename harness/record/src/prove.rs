@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::file::{check_schema, parse_versioned, write_atomically};
+use crate::file::{check_schema, parse_versioned, read_file, write_atomically};
 use crate::{Environment, GatePlan, Journal, Journaled, LiveGate, Placement, RecordError};
 
 /// Name and version of the format of what a gate was proved by. A reader refuses any other.
@@ -230,8 +230,7 @@ impl ProveRecord {
     /// # Errors
     /// It is none, of another version, damaged, or cannot have come from runs of a gate.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
-        let text = std::fs::read(path).map_err(|source| RecordError::Read { path: path.to_owned(), source })?;
-        Self::parse(path, &text)
+        Self::parse(path, &read_file(path)?)
     }
 
     /// Understands what the file at `path` holds.

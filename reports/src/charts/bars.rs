@@ -11,14 +11,14 @@ use crate::number::{significant, us};
 use crate::place::{Place, Row};
 use crate::summary::SummaryCell;
 
-const LEFT: i32 = 166;
+pub(super) const LEFT: i32 = 166;
 /// Room for the figure behind the longest bar.
-const RIGHT: i32 = WIDTH - 50;
-const TOP: i32 = 34;
-const ROW: i32 = 28;
-const BAR: i32 = 16;
+pub(super) const RIGHT: i32 = WIDTH - 50;
+pub(super) const TOP: i32 = 34;
+pub(super) const ROW: i32 = 28;
+pub(super) const BAR: i32 = 16;
 /// About so many ticks along the axis.
-const TICKS: usize = 5;
+pub(super) const TICKS: usize = 5;
 /// A bar that is longer than there is room has a gap so wide before its last pixels, which are so many.
 const GAP: i32 = 6;
 const REST: i32 = 14;

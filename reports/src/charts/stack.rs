@@ -1,6 +1,7 @@
 //! Where the time goes: each plugin's added latency as a bar of its parts.
 
 use super::bars::trimmed;
+use super::bars::{BAR, LEFT, RIGHT, ROW, TICKS, TOP};
 use super::canvas::{About, Anchor, Canvas, INK, MUTED, Mark, RULE, draw};
 use super::scale::Scale;
 use super::{FONT, WIDTH};
@@ -8,13 +9,6 @@ use crate::breakdown::{Breakdown, Part};
 use crate::number::{significant, us};
 use crate::place::Place;
 
-const LEFT: i32 = 166;
-/// Room for the figure behind the longest bar.
-const RIGHT: i32 = WIDTH - 50;
-const TOP: i32 = 34;
-const ROW: i32 = 28;
-const BAR: i32 = 16;
-const TICKS: usize = 5;
 /// Names of parts stand two to a line.
 const COLUMNS: usize = 2;
 const LINE: i32 = 22;

@@ -17,6 +17,7 @@ mod response;
 mod scale;
 mod scenario;
 mod schema;
+mod snapshots;
 mod soak;
 mod synthetic;
 mod text;

@@ -20,7 +20,7 @@ impl Measuring<'_> {
         let starts = self.schedule.starts;
         self.gate_starts(0..starts, selection)?;
         if live_is_to_be_confirmed(self.journal.record()) && !interrupt::requested() {
-            self.progress.note("a change was seen; as many starts again are to confirm it");
+            self.progress.remark("a change was seen; as many starts again are to confirm it");
             self.schedule.starts = 2 * starts;
             self.gate_starts(starts..2 * starts, selection)?;
         }
