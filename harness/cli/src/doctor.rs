@@ -61,10 +61,9 @@ impl Kernel<'_> {
 
     fn cores(&self) -> Option<Finding> {
         let cores = std::thread::available_parallelism().ok()?.get();
-        let model = machine::field(&self.read("proc/cpuinfo")?, "model name").unwrap_or_default();
-        let is_virtual =
-            machine::field(&self.read("proc/cpuinfo")?, "flags")?.split(' ').any(|flag| flag == "hypervisor");
-        let place = if is_virtual { ", a virtual machine" } else { "" };
+        let cpuinfo = self.read("proc/cpuinfo")?;
+        let model = machine::field(&cpuinfo, "model name").unwrap_or_default();
+        let place = if machine::is_virtual(&cpuinfo)? { ", a virtual machine" } else { "" };
         let advice =
             (cores < 2).then_some("under load generator and gateway share it: take no figure of --load from here");
         finding("cores", format!("{cores} {model}{place}"), advice)
@@ -119,9 +118,7 @@ impl Kernel<'_> {
 
     fn memory(&self) -> Option<Finding> {
         let text = self.read("proc/meminfo")?;
-        let bytes =
-            |name| machine::field(&text, name)?.trim_end_matches(" kB").parse::<u64>().ok().map(|kib| kib * 1024);
-        let (free, all) = (bytes("MemAvailable")?, bytes("MemTotal")?);
+        let (free, all) = (machine::bytes(&text, "MemAvailable")?, machine::bytes(&text, "MemTotal")?);
         let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
         let advice =
             (free < LEAST_MEMORY).then_some("gateways with all plugins need about that; stop something, lest it swaps");

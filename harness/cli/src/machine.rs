@@ -15,13 +15,11 @@ pub(crate) fn environment(versions: BTreeMap<String, String>) -> Environment {
         kernel: uname.release().to_string_lossy().into_owned(),
         cpu_model: field(&cpuinfo, "model name"),
         cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
-        memory_bytes: fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-            field(&text, "MemTotal")?.trim_end_matches(" kB").parse::<u64>().ok().map(|kib| kib * 1024)
-        }),
+        memory_bytes: fs::read_to_string("/proc/meminfo").ok().and_then(|text| bytes(&text, "MemTotal")),
         governor: fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
             .ok()
             .map(|text| text.trim().to_owned()),
-        virtual_machine: field(&cpuinfo, "flags").map(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
+        virtual_machine: is_virtual(&cpuinfo),
         load_average: load_average(),
         busy_share: busy_share(),
         steal_share: None,
@@ -99,6 +97,16 @@ fn os_name() -> Option<String> {
     let text = fs::read_to_string("/etc/os-release").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
     Some(line.trim_matches('"').to_owned())
+}
+
+/// Whether `/proc/cpuinfo` is that of a virtual machine; none where it does not tell.
+pub(crate) fn is_virtual(cpuinfo: &str) -> Option<bool> {
+    Some(field(cpuinfo, "flags")?.split(' ').any(|flag| flag == "hypervisor"))
+}
+
+/// An amount of `/proc/meminfo`.
+pub(crate) fn bytes(meminfo: &str, name: &str) -> Option<u64> {
+    field(meminfo, name)?.trim_end_matches(" kB").parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 /// The value of the first `name : value` line.

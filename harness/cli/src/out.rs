@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::Context as _;
+use tempfile::TempDir;
 
 use crate::status::Status;
 
@@ -29,4 +30,10 @@ pub(crate) fn line(text: &str) {
 pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}; name another with --out", folder.display()))
+}
+
+/// A folder of our own, which goes with the value.
+pub(crate) fn scratch_folder(prefix: &str) -> anyhow::Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix(prefix).tempdir();
+    folder.context("cannot make a scratch folder; free some space there")
 }

@@ -213,21 +213,29 @@ fn unloadable(path: &str, error: LoadError) -> (Cell, Failure) {
     (cell, Failure::plugin("load", error.to_string()))
 }
 
-/// The plugin of that name, or at that path.
+/// The plugin of that name, or at that path; one that is broken is an error of its own.
 pub(crate) fn plugin(name: &str) -> anyhow::Result<Plugin> {
-    match tollgate_fixtures::plugin(name) {
-        Some(plugin) => Ok(plugin.clone()),
-        None if is_path(name) => tollgate_fixtures::load(Path::new(name)).map_err(|error| match error {
-            LoadError::Missing(_) | LoadError::Unreadable { .. } | LoadError::UnknownSuffix(_) => {
-                usage(error.to_string())
-            }
-            broken => PluginError(broken.to_string()).into(),
-        }),
-        None => {
-            known("plugin", name, tollgate_fixtures::plugins().iter().map(|plugin| plugin.name.clone()))?;
-            Err(usage(format!("the artifact of {name} is not in this build; give its path")))
-        }
+    find(name)?.map_err(|broken| PluginError(broken.to_string()).into())
+}
+
+/// The plugin of that name, or at that path, or why what is there is none.
+pub(crate) fn find(name: &str) -> anyhow::Result<Result<Plugin, LoadError>> {
+    if !is_path(name) {
+        known("plugin", name, tollgate_fixtures::plugins().iter().map(|plugin| plugin.name.clone()))?;
+        return Ok(Ok(tollgate_fixtures::plugin(name).context("a known name is in the catalogue")?.clone()));
     }
+    match tollgate_fixtures::load(Path::new(name)) {
+        Err(error @ (LoadError::Missing(_) | LoadError::Unreadable { .. } | LoadError::UnknownSuffix(_))) => {
+            Err(usage(error.to_string()))
+        }
+        found => Ok(found),
+    }
+}
+
+/// The gateway of that name.
+pub(crate) fn gateway(name: &str) -> anyhow::Result<&'static dyn Gateway> {
+    known("gateway", name, tollgate_gateways::GATEWAYS.iter().map(|gateway| gateway.name().to_owned()))?;
+    tollgate_gateways::gateway(name).context("a gateway that is listed is found")
 }
 
 /// A plugin argument is a path when it looks like one; names of the catalogue hold neither a dot nor a slash.
@@ -253,9 +261,8 @@ fn hosts(selectors: &Selectors, unasked: Unasked) -> anyhow::Result<Vec<&'static
 
 /// `embedded` needs nothing installed and is always there; the named ones come beside it.
 fn gateways(selectors: &Selectors) -> anyhow::Result<Vec<&'static dyn Gateway>> {
-    let all = || tollgate_gateways::GATEWAYS.iter().map(|gateway| gateway.name().to_owned());
     for name in selectors.gateways.iter().filter(|name| !urls::is_url(name)) {
-        known("gateway", name, all())?;
+        gateway(name)?;
     }
     if selectors.only == Some(Only::InProcess) {
         return Ok(Vec::new());

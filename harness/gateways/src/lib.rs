@@ -40,7 +40,9 @@ pub use envoy::{find_envoy, serve_external};
 pub use error::{GatewayError, InstallError};
 pub use gateway::{Arm, GATEWAYS, Gateway, Options, OwnTime, Running, START_TIMEOUT, gateway};
 pub use install::{ENVOY_VERSION, install_envoy, installed_envoy};
-pub use placement::{Pin, PlacementError, Wish, decide_load_placement, decide_placement, pin_current_thread, place};
+pub use placement::{
+    Pin, PlacementError, Wish, allowed_cores, decide_load_placement, decide_placement, pin_current_thread, place,
+};
 pub use probe::{Probe, ProbeError, Response};
 pub use url::{
     HttpVersion, UNPROVED, UrlArm, UrlError, UrlOptions, UrlsRunning, check_url, check_url_load, measure_urls,

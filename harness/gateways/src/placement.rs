@@ -34,8 +34,7 @@ pub fn place(wish: Wish) -> Result<Placement, PlacementError> {
     if wish == Wish::Unpinned {
         return Ok(Placement::Unpinned);
     }
-    let allowed = sched_getaffinity(None).map_err(|_| PlacementError::Forbidden)?;
-    let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).map(|core| core as u32);
+    let mut cores = allowed_cores().map_err(|_| PlacementError::Forbidden)?.into_iter();
     let gateway = cores.next_back().ok_or(PlacementError::Forbidden)?;
     // Containers may show cores and forbid to choose one: try.
     drop(Pin::current_thread(gateway).map_err(|_| PlacementError::Forbidden)?);
@@ -46,6 +45,12 @@ pub fn place(wish: Wish) -> Result<Placement, PlacementError> {
         }
         Wish::SameCore | Wish::Unpinned => Ok(Placement::SameCore { core: gateway }),
     }
+}
+
+/// The cores that the calling thread may run on, lowest first.
+pub fn allowed_cores() -> io::Result<Vec<u32>> {
+    let allowed = sched_getaffinity(None)?;
+    Ok((0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).map(|core| core as u32).collect())
 }
 
 /// Where to put probe and gateway: on one core if this process may choose its cores, because a request between two

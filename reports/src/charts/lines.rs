@@ -5,6 +5,7 @@ use super::bars::trimmed;
 use super::canvas::{About, Anchor, Canvas, INK, MUTED, Mark, RULE, draw};
 use super::scale::Scale;
 use super::{FONT, WIDTH};
+use crate::estimate::Estimate;
 use crate::language;
 use crate::number::grouped;
 use crate::text;
@@ -29,6 +30,12 @@ pub(super) struct Titles {
     /// Places along the axis, which begins and ends at the first and the last, with their names; without any it begins at
     /// zero and has round numbers.
     pub(super) along: Vec<(f64, String)>,
+}
+
+/// The ends of a figure's interval, as a point carries them.
+pub(super) fn interval_data(figure: &Estimate) -> impl Iterator<Item = (&'static str, String)> {
+    let ends = [("data-low-ns", figure.low), ("data-high-ns", figure.high)];
+    ends.into_iter().filter_map(|(name, ns)| Some((name, ns?.to_string())))
 }
 
 /// A line of one language's colour.

@@ -1,7 +1,7 @@
 //! The shift function: what a plugin adds by quantile of the requests, a line per plugin over the band of the noise.
 
 use super::canvas::About;
-use super::lines::{Band, Line, Point, Titles, lines_over};
+use super::lines::{Band, Line, Point, Titles, interval_data, lines_over};
 use crate::number::us;
 use crate::place::{Place, Row};
 use crate::shift::ShiftPoint;
@@ -53,8 +53,7 @@ fn line<'a>(place: &Place<'_>, shifted: &Shifted<'_, 'a>) -> Line<'a> {
             ("data-quantile", point.quantile.to_string()),
             ("data-difference-ns", ns.p50.to_string()),
         ];
-        data.extend(ns.low.map(|low| ("data-low-ns", low.to_string())));
-        data.extend(ns.high.map(|high| ("data-high-ns", high.to_string())));
+        data.extend(interval_data(&ns));
         Point {
             x: at as f64,
             y: ns.p50 / 1e3,

@@ -1,7 +1,7 @@
 //! Added latency over the time of records: a line per plugin of a place.
 
 use super::canvas::About;
-use super::lines::{Line, Point, Titles, lines};
+use super::lines::{Line, Point, Titles, interval_data, lines};
 use crate::number::{date, us};
 use crate::place::{Place, Row};
 use crate::trend::Trend;
@@ -60,8 +60,7 @@ fn line<'a>(place: &Place<'_>, row: &Row<'_>, trend: &'a Trend, first: u64) -> L
             ("data-started-unix-ms", point.started_unix_ms.to_string()),
             ("data-added-ns", ns.p50.to_string()),
         ];
-        data.extend(ns.low.map(|low| ("data-low-ns", low.to_string())));
-        data.extend(ns.high.map(|high| ("data-high-ns", high.to_string())));
+        data.extend(interval_data(&ns));
         Point {
             x: hours(point.started_unix_ms - first),
             y: ns.p50 / 1e3,

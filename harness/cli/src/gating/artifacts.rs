@@ -12,6 +12,7 @@ use tollgate_hosts::slowed;
 use tollgate_record::PluginKind;
 
 use crate::arm::Arm;
+use crate::out::scratch_folder;
 use crate::status::usage;
 use crate::verification::arm_limit;
 use crate::worker::{Job, Message, MirroredArm, WorkerArm, WorkerEnd, run_job_in};
@@ -25,11 +26,7 @@ pub(crate) struct Artifacts {
 
 impl Artifacts {
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("tollgate-gate-").tempdir();
-        Ok(Self {
-            folder: folder.context("cannot make a scratch folder; free some space there")?,
-            code: HashMap::new(),
-        })
+        Ok(Self { folder: scratch_folder("tollgate-gate-")?, code: HashMap::new() })
     }
 
     /// The folder.

@@ -11,6 +11,7 @@ use tollgate_record::{Failure, PluginKind};
 use super::{Contest, Contests};
 use crate::args::Selectors;
 use crate::arm::Arm;
+use crate::out::scratch_folder;
 use crate::select::exactly;
 use crate::status::usage;
 use crate::worker::{About, AboutPlugin};
@@ -33,8 +34,7 @@ pub(crate) struct Harnesses {
 impl Harnesses {
     /// Asks both.
     pub(crate) fn of(base: &Path, head: &Path) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("tollgate-builds-").tempdir();
-        let folder = folder.context("cannot make a scratch folder; free some space there")?;
+        let folder = scratch_folder("tollgate-builds-")?;
         // A worker runs in any folder.
         let found = |path: &Path| {
             fs::canonicalize(path).map_err(|error| usage(format!("there is no program {}: {error}", path.display())))

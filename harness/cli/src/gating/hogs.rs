@@ -43,12 +43,8 @@ impl Hogs {
 
     /// Cores that we may use; none of them by number where that is not known.
     fn cores() -> Vec<Option<u32>> {
-        let allowed = rustix::thread::sched_getaffinity(None);
-        match allowed {
-            Ok(allowed) => {
-                let cores = (0..rustix::thread::CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
-                cores.map(|core| Some(core as u32)).collect()
-            }
+        match tollgate_gateways::allowed_cores() {
+            Ok(cores) => cores.into_iter().map(Some).collect(),
             Err(_) => vec![None; std::thread::available_parallelism().map_or(1, usize::from)],
         }
     }

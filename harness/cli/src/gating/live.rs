@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
-use tollgate_gateways::Gateway;
 use tollgate_record::{Journal, LiveGate, Placement, Record, TimeBudget};
 
 use crate::args::Selectors;
@@ -12,7 +10,7 @@ use crate::measuring::Measuring;
 use crate::plan;
 use crate::progress::Progress;
 use crate::schedule::Schedule;
-use crate::select::{Selection, known};
+use crate::select::Selection;
 
 /// How much longer than the margin the known slowdown is, and how long at least, nanoseconds: single arms scatter more
 /// than what is judged.
@@ -46,13 +44,6 @@ impl LiveGating {
     pub(crate) fn planned(&self) -> Duration {
         self.schedule.live * self.schedule.starts
     }
-}
-
-/// The gateway of that name.
-pub(crate) fn gateway(name: &str) -> anyhow::Result<&'static dyn Gateway> {
-    let all = || tollgate_gateways::GATEWAYS.iter().map(|gateway| gateway.name().to_owned());
-    known("gateway", name, all())?;
-    tollgate_gateways::gateway(name).context("a gateway that is listed is found")
 }
 
 /// What the gate sets out to do.

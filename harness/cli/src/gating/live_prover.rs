@@ -10,6 +10,7 @@ use tollgate_reports::gate::{live, live_margin_ns};
 use super::live::LiveGating;
 use super::prover::{a_control_failed, estimated};
 use crate::args::Selectors;
+use crate::out::scratch_folder;
 use crate::progress::Progress;
 use crate::schedule::Schedule;
 use crate::status::usage;
@@ -44,8 +45,7 @@ impl LiveProver {
             return Err(usage(format!("{gateway} does not run {kind} plugins, of which one spins; name another")));
         }
         let asked = sides::workload(None, false, &selectors)?;
-        let folder = tempfile::Builder::new().prefix("tollgate-prove-").tempdir();
-        let folder = folder.context("cannot make a scratch folder; free some space there")?;
+        let folder = scratch_folder("tollgate-prove-")?;
         Ok(Self { gateway, plan, schedule, placement, selectors, asked, folder })
     }
 

@@ -1,17 +1,15 @@
 //! `tollgate inspect`: what a plugin imports, exports and needs, and who here would refuse it.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
-use anyhow::Context as _;
 use serde::Serialize;
-use tollgate_fixtures::{LoadError, Plugin};
+use tollgate_fixtures::Plugin;
 use tollgate_gateways::{GATEWAYS, Options};
 use tollgate_hosts::{Inspection, LuaInspection, Standing, WasmInspection, hosts_here};
 
 use crate::args::{InspectArgs, TextFormat};
-use crate::select::{is_path, known};
-use crate::status::{Status, usage};
+use crate::select::find;
+use crate::status::Status;
 
 /// Whether a host or a gateway takes the plugin.
 #[derive(Serialize)]
@@ -59,24 +57,6 @@ pub(crate) fn run(options: &InspectArgs) -> anyhow::Result<Status> {
 fn fail(error: &dyn std::error::Error) -> Status {
     eprintln!("error: {error}");
     Status::Plugin
-}
-
-/// The plugin of that name, or in that file: a file that is not there is a usage error, a broken one the plugin's own.
-fn find(plugin: &str) -> anyhow::Result<Result<Plugin, LoadError>> {
-    if is_path(plugin) {
-        return match tollgate_fixtures::load(Path::new(plugin)) {
-            Ok(mut plugin) => {
-                plugin.workload_checked = false;
-                Ok(Ok(plugin))
-            }
-            Err(error @ (LoadError::Missing(_) | LoadError::Unreadable { .. } | LoadError::UnknownSuffix(_))) => {
-                Err(usage(error.to_string()))
-            }
-            Err(error) => Ok(Err(error)),
-        };
-    }
-    known("plugin", plugin, tollgate_fixtures::plugins().iter().map(|plugin| plugin.name.clone()))?;
-    Ok(Ok(tollgate_fixtures::plugin(plugin).context("a known name is in the catalogue")?.clone()))
 }
 
 fn hosts(plugin: &Plugin) -> Vec<Place> {

@@ -29,8 +29,8 @@ pub(crate) fn run(options: &ResumeArgs) -> anyhow::Result<Status> {
     interrupt::install()?;
     let journals = KINDS.iter().map(|(journal, _, resume)| (journal, resume));
     let records = KINDS.iter().map(|(_, record, resume)| (record, resume));
-    let all = journals.chain(records).map(|(name, resume)| (options.folder.join(name), resume));
-    match all.into_iter().find(|(path, _)| path.exists()) {
+    let mut all = journals.chain(records).map(|(name, resume)| (options.folder.join(name), resume));
+    match all.find(|(path, _)| path.exists()) {
         Some((path, resume)) => resume(options, &path),
         None => Err(usage(format!(
             "{} holds neither a journal nor a record; name the --out of what was interrupted",
