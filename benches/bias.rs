@@ -6,14 +6,17 @@
 //! out of Wasm as out of Lua (0.6 us): there the plugin is the script of [`tollgate_fixtures::spin`], which turns a loop that
 //! it has timed while it was loaded. The estimate must find the truth to 5 % + 0.1 us. `-- --quick` for a first look.
 
+mod live;
+
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tollgate_benches::headers;
 use tollgate_fixtures::Plugin;
-use tollgate_gateways::{Arm, Gateway, Options, decide_placement, measure};
-use tollgate_record::{CellId, Mode, Phase, PluginKind, Series};
+use tollgate_gateways::{Gateway, Options, decide_placement, measure};
+use tollgate_record::{CellId, PluginKind, Series};
+
+use live::{arm, median};
 
 /// What the arm spins that others are compared with, nanoseconds.
 const BASE_NS: u64 = 10_000;
@@ -86,26 +89,25 @@ fn measure_spins(
         for (spin, differences) in SPINS_NS.iter().zip(&mut differences) {
             let Some(series) = series(*spin) else { continue };
             let minus = |now: Option<f64>, base: Option<f64>| Some(now? - base?);
-            differences.probe.extend(minus(median(&series.added_blocks_ns), median(&base.added_blocks_ns)));
-            let own = |series: &Series| median(series.gateway_added_blocks_ns.as_deref().unwrap_or_default());
+            differences.probe.extend(minus(middle(&series.added_blocks_ns), middle(&base.added_blocks_ns)));
+            let own = |series: &Series| middle(series.gateway_added_blocks_ns.as_deref().unwrap_or_default());
             differences.own.extend(minus(own(&series), own(&base)));
         }
     }
     differences
 }
 
-fn median(blocks: &[i64]) -> Option<f64> {
-    let mut blocks: Vec<f64> = blocks.iter().map(|&ns| ns as f64).collect();
-    blocks.sort_by(f64::total_cmp);
-    blocks.get(blocks.len() / 2).copied()
+fn middle(blocks: &[i64]) -> Option<f64> {
+    (!blocks.is_empty()).then(|| median(blocks.iter().map(|&ns| ns as f64).collect()))
 }
 
 fn write_row(text: &mut String, gateway: &str, kind: PluginKind, truth_ns: u64, found: &Differences) {
     let truth = truth_ns as f64;
     let told = |starts: &[f64]| {
-        let mut starts = starts.to_vec();
-        starts.sort_by(f64::total_cmp);
-        let Some(&middle) = starts.get(starts.len() / 2) else { return format!("{:^31}", "-") };
+        if starts.is_empty() {
+            return format!("{:^31}", "-");
+        }
+        let middle = median(starts.to_vec());
         let bias = middle - truth;
         let allowed = ALLOWED.0 * truth + ALLOWED.1;
         let word = if bias.abs() <= allowed { "within" } else { "OVER" };
@@ -121,18 +123,6 @@ fn short(kind: PluginKind) -> &'static str {
         PluginKind::ProxyWasm => "wasm",
         other => other.name(),
     }
-}
-
-fn arm(gateway: &dyn Gateway, name: &str, plugin: Option<Plugin>) -> Arm {
-    let workload = headers().clone();
-    let id = CellId {
-        mode: Mode::Live,
-        host: gateway.name().to_owned(),
-        plugin: name.to_owned(),
-        workload: workload.name.clone(),
-        phase: Phase::Request,
-    };
-    Arm { id, plugin, workload, chain: 1 }
 }
 
 fn plugin(spin_ns: u64, kind: PluginKind, bytes: Vec<u8>) -> Plugin {

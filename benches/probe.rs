@@ -5,16 +5,18 @@
 //! Each start is a fresh gateway; `-- --quick` for a first look. Goals: ratio at most 1.05, A' within 0.1 us, its
 //! windows within 0.05 us (standard deviation).
 
+mod live;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use tollgate_benches::headers;
 use tollgate_gateways::{
     Arm, GATEWAYS, Gateway, Options, Pin, Probe, Running, decide_placement, measure, request_bytes,
 };
-use tollgate_record::{CellId, Mode, Phase};
+
+use live::{arm, median};
 
 const STARTS: u32 = 5;
 /// Windows of a start.
@@ -59,7 +61,7 @@ fn print(gateway: &str, starts: &[Start]) {
 
 fn start(gateway: &dyn Gateway, number: u32, windows: u32) -> Result<Start, String> {
     let core = decide_placement().shared_core();
-    let arms = ["A", "A'"].map(|name| control(gateway, name));
+    let arms = ["A", "A'"].map(|name| arm(gateway, name, None));
     let options = Options { gateway_core: core, ..Options::default() };
     let mut running = gateway.start(&arms, &options).map_err(|error| error.to_string())?;
     let added = added(running.as_mut(), &arms, number, windows)?;
@@ -121,22 +123,6 @@ fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut [u8]) -> std::i
         return Ok(ns);
     }
     Err(std::io::Error::other("the response did not come in one piece"))
-}
-
-fn control(gateway: &dyn Gateway, name: &str) -> Arm {
-    let id = CellId {
-        mode: Mode::Live,
-        host: gateway.name().to_owned(),
-        plugin: name.to_owned(),
-        workload: "none".to_owned(),
-        phase: Phase::Request,
-    };
-    Arm { id, plugin: None, workload: headers().clone(), chain: 1 }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Standard deviation of a sample.
