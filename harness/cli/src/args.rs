@@ -307,7 +307,7 @@ pub(crate) struct ResumeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SummaryArgs {
-    /// A record.json, or the journal.jsonl of an interrupted run
+    /// A record of a run, a gate or a proof, or the journal of one that was interrupted
     pub(crate) record: PathBuf,
     /// How to print it
     #[arg(long, value_enum, default_value = "table")]

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use crate::kept::kind;
+
 /// Why a record could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -41,8 +43,8 @@ pub enum RecordError {
         /// Where and what.
         source: serde_json::Error,
     },
-    /// The file is a record of a version that this program does not know.
-    #[error("{path} has schema `{found}`, this tollgate reads `{expected}`; use the version of tollgate that wrote it")]
+    /// The file is of another kind, or of a version that this program does not know.
+    #[error("{path} {}", other(found, expected))]
     Schema {
         /// The file.
         path: PathBuf,
@@ -65,4 +67,16 @@ pub enum RecordError {
         /// The file.
         path: PathBuf,
     },
+}
+
+/// Why a file of one schema is not read as another.
+fn other(found: &str, expected: &'static str) -> String {
+    match (kind(found), kind(expected)) {
+        (Some(found), Some(expected)) => {
+            format!("is {found}, and {expected} is wanted here; `tollgate summary` shows records of each kind")
+        }
+        _ => {
+            format!("has schema `{found}`, this tollgate reads `{expected}`; use the version of tollgate that wrote it")
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tollgate_record::{GateRecord, Record, RecordError};
+use tollgate_record::Kept;
 use tollgate_reports::gate::{self, Outcome};
 use tollgate_reports::{TableOptions, csv, markdown, summarize, table};
 
@@ -24,14 +24,18 @@ fn records() -> Vec<PathBuf> {
 /// What is said of a record, by the suffix of the file that holds it.
 fn renderings(path: &Path) -> Vec<(&'static str, String)> {
     let narrow = TableOptions { width: 80, colour: false };
-    match Record::read(path) {
-        Ok(record) if record.plan.live_gate.is_some() => of_gate(&gate::live(&record).expect("it is a live gate's")),
-        Ok(record) => {
+    match Kept::read(path).expect("the record is whole") {
+        Kept::Run(record) if record.plan.live_gate.is_some() => {
+            of_gate(&gate::live(&record).expect("it is a live gate's"))
+        }
+        Kept::Run(record) => {
             let summary = summarize(&record);
             vec![("txt", table(&summary, narrow)), ("md", markdown(&summary)), ("csv", csv(&summary))]
         }
-        Err(RecordError::Schema { .. }) => of_gate(&gate::in_process(&GateRecord::read(path).expect("it is a gate's"))),
-        Err(error) => panic!("{error}"),
+        Kept::Gate(record) => of_gate(&gate::in_process(&record)),
+        Kept::Proof(proof) => {
+            vec![("txt", gate::proof_text(&proof)), ("md", gate::proof_table(std::slice::from_ref(&*proof)))]
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use tollgate_record::{ProveRecord, Record, RecordError, write_atomically};
+use tollgate_record::{Kept, Record, RecordError, write_atomically};
 use tollgate_reports::gate::proof_table;
 use tollgate_reports::{Summary, charts, front_page, markdown, summarize};
 
@@ -25,16 +25,15 @@ pub(crate) fn run(options: &ReportArgs) -> anyhow::Result<Status> {
             records.extend(in_folder(path)?);
             continue;
         }
-        // Whose it is, its schema says.
-        match ProveRecord::read(path) {
-            Ok(proof) => proofs.push(proof),
-            Err(RecordError::Schema { .. }) => records.push(Record::read(path)?),
-            Err(error) => match Record::read(path) {
-                Ok(record) => records.push(record),
-                // Of a proof that is damaged, what is wrong with it.
-                Err(RecordError::Schema { .. }) => return Err(error.into()),
-                Err(other) => return Err(other.into()),
-            },
+        match Kept::read(path)? {
+            Kept::Run(record) => records.push(*record),
+            Kept::Proof(proof) => proofs.push(*proof),
+            Kept::Gate(_) => {
+                return Err(usage(format!(
+                    "{} is of a gate, which has no HTML report; see `tollgate summary` and `tollgate gate --help`",
+                    path.display()
+                )));
+            }
         }
     }
     let (path, text) = match &options.splice {

@@ -1,15 +1,47 @@
 //! `tollgate summary`: figures of a record, without measuring.
 
-use tollgate_record::Record;
+use tollgate_record::Kept;
+use tollgate_reports::gate::{in_process, live, proof_table, proof_text};
 use tollgate_reports::{Summary, TableOptions, summarize};
 
+use super::gate::show;
+use crate::args::gate::GateFormat;
 use crate::args::{Format, SummaryArgs};
-use crate::status::Status;
+use crate::status::{Status, usage};
 
-/// Prints the figures of a record.
+/// Prints the figures of a record: of a run what was measured, of a gate what it says of that, of a proof how often that
+/// was right. The exit status is no verdict: that is `gate --record`.
 pub(crate) fn run(options: &SummaryArgs) -> anyhow::Result<Status> {
-    print(&summarize(&Record::read(&options.record)?), options.format);
+    let format = options.format;
+    match Kept::read(&options.record)? {
+        // For programs a live gate is the run that it is.
+        Kept::Run(record) => match live(&record) {
+            Some(outcome) if matches!(format, Format::Table | Format::Markdown) => {
+                show(&outcome, None, of_gate(format)?)?;
+            }
+            _ => print(&summarize(&record), format),
+        },
+        Kept::Gate(record) => show(&in_process(&record), None, of_gate(format)?)?,
+        Kept::Proof(record) => crate::out::line(
+            match format {
+                Format::Table => proof_text(&record),
+                Format::Markdown => proof_table(&[*record]),
+                _ => return Err(usage("a proof is shown as `table` or `markdown`; the file itself is JSON")),
+            }
+            .trim_end(),
+        ),
+    }
     Ok(Status::Pass)
+}
+
+/// How the verdicts of a gate are printed.
+fn of_gate(format: Format) -> anyhow::Result<GateFormat> {
+    Ok(match format {
+        Format::Table => GateFormat::Table,
+        Format::Json => GateFormat::Json,
+        Format::Markdown => GateFormat::Markdown,
+        _ => return Err(usage("what a gate says is shown as `table`, `json` or `markdown`")),
+    })
 }
 
 /// Prints a summary on stdout.
