@@ -67,12 +67,34 @@ pub fn breakdowns<'a>(place: &Place<'a>) -> Vec<Breakdown<'a>> {
     inside.filter_map(|row| breakdown(place, row, &floors)).collect()
 }
 
+/// Whether crossings and header work can be told apart in a place, and if not, why.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Bound {
+    /// By `native`, which has no crossings and takes less than the calls of `boundary`.
+    Native,
+    /// They cannot: `native` takes more, because it builds its strings. Both in nanoseconds per request.
+    TooHigh {
+        /// What `native` takes for the work.
+        native_ns: f64,
+        /// What the calls of `boundary` take.
+        calls_ns: f64,
+    },
+    /// They cannot: there is no `native`.
+    Missing,
+}
+
+/// Whether they can in this place; none where nothing is taken apart.
+pub fn bound(place: &Place<'_>) -> Option<Bound> {
+    Floors::of(place).map(|floors| floors.bound)
+}
+
 /// The arms that all parts are taken from.
 struct Floors<'a> {
     boundary: &'a SummaryCell,
     boundary_noop: &'a SummaryCell,
-    /// With its work, and without; only where the difference is below that of boundary.
+    /// With its work, and without; only where it bounds the header work.
     native: Option<(&'a SummaryCell, &'a SummaryCell)>,
+    bound: Bound,
 }
 
 impl<'a> Floors<'a> {
@@ -80,10 +102,14 @@ impl<'a> Floors<'a> {
         let named = |name: &str| place.rows.iter().find(|row| row.cell.plugin == name);
         let pair = |name: &str| named(name).and_then(|row| Some((row.cell, row.noop?)));
         let (boundary, boundary_noop) = pair("boundary")?;
-        let calls = paired(&[boundary], &[boundary_noop])?;
-        let is_below =
-            |(work, noop): &(&SummaryCell, &SummaryCell)| paired(&[work], &[noop]).is_some_and(|ns| ns < calls);
-        Some(Self { boundary, boundary_noop, native: pair("native").filter(is_below) })
+        let calls_ns = paired(&[boundary], &[boundary_noop])?;
+        let native = pair("native");
+        let bound = match native.and_then(|(work, noop)| paired(&[work], &[noop])) {
+            None => Bound::Missing,
+            Some(native_ns) if native_ns < calls_ns => Bound::Native,
+            Some(native_ns) => Bound::TooHigh { native_ns, calls_ns },
+        };
+        Some(Self { boundary, boundary_noop, native: native.filter(|_| bound == Bound::Native), bound })
     }
 }
 
@@ -93,7 +119,7 @@ fn breakdown<'a>(place: &Place<'a>, row: &Row<'a>, floors: &Floors<'a>) -> Optio
     let mut parts: Vec<(Part, f64)> = Vec::new();
     let mut part = |part: Part, ns: Option<f64>| parts.extend(ns.map(|ns| (part, ns)));
     if cell.kind == Some(PluginKind::ProxyWasm) && cell.host == floors.boundary.host {
-        let Floors { boundary, boundary_noop, native } = *floors;
+        let Floors { boundary, boundary_noop, native, .. } = *floors;
         part(Part::HostFloor, paired(&[boundary_noop], &[]));
         match native {
             Some((work, noop)) => {

@@ -46,7 +46,7 @@ mod workload;
 
 pub use adapters::{bencher, github_action_benchmark};
 pub use article::{ARTICLE_URL, Agreement, Article, ArticleRow, Measured, PUBLISHED, Published, article};
-pub use breakdown::{Breakdown, Part, breakdowns};
+pub use breakdown::{Bound, Breakdown, Part, bound, breakdowns};
 pub use cost_line::{CostLine, CostPoint};
 pub use csv::csv;
 pub use curve::CurvePoint;

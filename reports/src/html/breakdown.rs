@@ -1,6 +1,6 @@
 //! Where the time goes, per place.
 
-use crate::breakdown::{Breakdown, Part, breakdowns};
+use crate::breakdown::{Bound, Breakdown, Part, bound, breakdowns};
 use crate::charts::stack;
 use crate::number::{decimals, us};
 use crate::place::Place;
@@ -13,7 +13,7 @@ pub(super) fn body(view: &View<'_>) -> String {
         let parts = breakdowns(place);
         let svg = stack(place, &parts, &view.id(&format!("parts{index}")))?;
         let name = format!("Chart: where the time goes, {}", place.caption());
-        Some(view.heading(&place_heading(place)) + &figure(&name, &svg, &caption(&parts), &behind(place, &parts)))
+        Some(view.heading(&place_heading(place)) + &figure(&name, &svg, &caption(place), &behind(place, &parts)))
     }));
     if html.is_empty() { html } else { format!("<p class=\"quiet\">{INTRO}</p>{html}") }
 }
@@ -25,19 +25,26 @@ const INTRO: &str = "The added latency taken apart by arms of the same rounds; e
                      medians of differences do not quite, and for Lua and native all their work, which no arm takes apart.";
 
 /// How the calls were taken apart here, or why not.
-fn caption(parts: &[Breakdown<'_>]) -> String {
-    let is_split = parts.iter().any(|of| of.parts.iter().any(|(part, _)| *part == Part::Crossings));
-    let how = match is_split {
-        true => {
-            "Header work is native minus its noop, an upper bound because it builds its strings; crossings are what is left of \
-             boundary’s calls."
+fn caption(place: &Place<'_>) -> String {
+    let how = match bound(place) {
+        Some(Bound::Native) => {
+            "Header work is what native, which has no crossings, takes: at most that, because native builds its strings too. Crossings \
+             are what is left of boundary’s calls."
+                .to_owned()
         }
-        false => {
-            "Crossings and header work stay together: native, which has no crossings, builds its strings, and that costs more than \
-             boundary’s calls, so no arm bounds the header work alone."
+        Some(Bound::TooHigh { native_ns, calls_ns }) => format!(
+            "Crossings and header work stay together: the one arm without crossings, native, builds its strings, and so takes {} µs for \
+             the work where boundary’s calls with constant strings take {} µs in all. In process <code>cargo bench --bench \
+             overhead</code> takes them apart.",
+            us(native_ns, 2),
+            us(calls_ns, 2)
+        ),
+        Some(Bound::Missing) | None => {
+            "Crossings and header work stay together: native, the one arm without crossings, was not measured beside these."
+                .to_owned()
         }
     };
-    format!("{how} The upright line is what was measured of the whole; a part below zero is in the table only.")
+    format!("{how} Upright line: what was measured of the whole. A part below zero is in the table only.")
 }
 
 fn behind(place: &Place<'_>, breakdowns: &[Breakdown<'_>]) -> String {

@@ -1,7 +1,7 @@
 //! Where the time goes: parts that are put into a record are found again, and with the rest they add up.
 
 use tollgate_record::{Cell, Mode, Phase, Record, Series};
-use tollgate_reports::{Breakdown, Part, breakdowns, places, summarize};
+use tollgate_reports::{Bound, Breakdown, Part, bound, breakdowns, html, places, summarize};
 
 use crate::synthetic::{Make, record};
 
@@ -40,14 +40,15 @@ fn parts_of(all: &[Breakdown<'_>], plugin: &str) -> Vec<(Part, f64)> {
 
 #[test]
 fn parts_that_were_put_in_are_found() {
-    for (native, calls) in [
-        (2_000, vec![(Part::Crossings, 3_000.0), (Part::HeaderWork, 2_000.0)]),
+    for (native, calls, how) in [
+        (2_000, vec![(Part::Crossings, 3_000.0), (Part::HeaderWork, 2_000.0)], Bound::Native),
         // Its strings cost more than the calls of one that has none to build.
-        (7_000, vec![(Part::Calls, 5_000.0)]),
+        (7_000, vec![(Part::Calls, 5_000.0)], Bound::TooHigh { native_ns: 7_000.0, calls_ns: 5_000.0 }),
     ] {
         let summary = summarize(&known(native));
         let places = places(&summary);
         let place = places.iter().find(|place| place.mode == Mode::InProcess).expect("in process");
+        assert_eq!(bound(place), Some(how));
         let all = breakdowns(place);
         let floor = [(Part::HostFloor, 1_250.0)];
         let expected: Vec<(Part, f64)> = floor
@@ -85,6 +86,19 @@ fn without_floors_nothing_is_taken_apart() {
         let summary = summarize(&record);
         for place in places(&summary).iter().filter(|place| place.mode == Mode::InProcess) {
             assert!(breakdowns(place).is_empty(), "without boundary at {missing}");
+            assert_eq!(bound(place), None);
         }
     }
+}
+
+#[test]
+fn without_native_calls_stay_together_and_it_is_said_why() {
+    let mut record = known(2_000);
+    record.cells.retain(|cell| cell.id.plugin != "native");
+    let summary = summarize(&record);
+    let places = places(&summary);
+    let place = places.iter().find(|place| place.mode == Mode::InProcess).expect("in process");
+    assert_eq!(bound(place), Some(Bound::Missing));
+    assert!(parts_of(&breakdowns(place), "rust-raw").contains(&(Part::Calls, 5_000.0)));
+    assert!(html(&[record]).contains("was not measured beside these"));
 }
