@@ -68,7 +68,7 @@ fn said(outcome: &Outcome) -> String {
     let failed: String =
         failed.map(|control| format!("<li>{}: {}</li>", escape(&control.name), escape(&control.reason))).collect();
     format!(
-        "<p><b>Run 2 against run 1: {}.</b></p><ul class=\"note\">{notes}{failed}</ul>",
+        "<p><b>Run 2 (head) against run 1 (base): {}.</b></p><ul class=\"note\">{notes}{failed}</ul>",
         escape(&outcome.headline())
     )
 }
@@ -92,16 +92,29 @@ fn figures(views: &[View<'_>], outcome: Option<&Outcome>) -> String {
     columns.extend(outcome.iter().flat_map(|_| [">change, µs", "verdict", "why"]));
     let largest =
         views.iter().flat_map(|view| places(view.summary)).map(|place| place.largest_ns()).fold(0.0, f64::max);
-    let rows: Vec<TableRow> =
-        rows.into_iter().filter_map(|(key, cells)| row(key, &cells, decimals(largest), outcome)).collect();
+    // Reasons are long, and many rows have the same.
+    let mut reasons = Vec::new();
+    let rows: Vec<TableRow> = rows
+        .into_iter()
+        .filter_map(|(key, cells)| row(key, &cells, decimals(largest), outcome, &mut reasons))
+        .collect();
+    let note = |(index, reason): (usize, &String)| format!("<li id=\"why{}\">{}</li>", index + 1, minus_in(reason));
+    let notes: String = reasons.iter().enumerate().map(note).collect();
+    let notes = if notes.is_empty() { notes } else { format!("<ol class=\"note\">{notes}</ol>") };
     format!(
         "<p class=\"quiet\">Added latency with its interval. Runs on other machines or placements differ for reasons that \
-         are not the plugin’s.</p>{}",
+         are not the plugin’s.</p>{}{notes}",
         table("Added latency of each run, µs per request", &columns, &rows)
     )
 }
 
-fn row(key: Key<'_>, cells: &[Option<&SummaryCell>], digits: usize, outcome: Option<&Outcome>) -> Option<TableRow> {
+fn row(
+    key: Key<'_>,
+    cells: &[Option<&SummaryCell>],
+    digits: usize,
+    outcome: Option<&Outcome>,
+    reasons: &mut Vec<String>,
+) -> Option<TableRow> {
     let (_, host, workload, plugin_name) = key;
     let known: Vec<&SummaryCell> = cells.iter().flatten().copied().filter(|cell| cell.added_ns.is_some()).collect();
     let first = known.first()?;
@@ -130,13 +143,13 @@ fn row(key: Key<'_>, cells: &[Option<&SummaryCell>], digits: usize, outcome: Opt
         }
         _ => "–".to_owned(),
     }));
-    row.extend(outcome.into_iter().flat_map(|outcome| judged(key, outcome)));
+    row.extend(outcome.into_iter().flat_map(|outcome| judged(key, outcome, reasons)));
     let class = if first.control.is_some() { "control" } else { "" };
     Some(TableRow { class, cells: row })
 }
 
-/// Change, verdict and reason of a cell; a control has none.
-fn judged((mode, host, workload, plugin): Key<'_>, outcome: &Outcome) -> [Cell; 3] {
+/// Change, verdict and the number of its reason, which is added where it is new; a control has none.
+fn judged((mode, host, workload, plugin): Key<'_>, outcome: &Outcome, reasons: &mut Vec<String>) -> [Cell; 3] {
     let is_it = |row: &&gate::Row| {
         (row.cell.mode, row.cell.host.as_str(), row.cell.workload.as_str(), row.cell.plugin.as_str())
             == (mode, host, workload, plugin)
@@ -146,9 +159,14 @@ fn judged((mode, host, workload, plugin): Key<'_>, outcome: &Outcome) -> [Cell; 
     };
     let change = row.changes.first().map(Change::words);
     let change = change.map(|words| words.trim_start_matches("added latency ").trim_end_matches(" µs").to_owned());
+    let reason = name(&row.reason, 400);
+    let number = reasons.iter().position(|other| *other == reason).unwrap_or_else(|| {
+        reasons.push(reason);
+        reasons.len() - 1
+    }) + 1;
     [
         Cell::Number(change.unwrap_or_else(|| "–".to_owned())),
         Cell::Text(row.verdict.name().to_owned()),
-        Cell::LongHtml(minus_in(&name(&row.reason, 400))),
+        Cell::Html(format!("<a class=\"nowrap\" href=\"#why{number}\">note {number}</a>")),
     ]
 }

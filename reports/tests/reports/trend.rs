@@ -70,11 +70,12 @@ fn two_records_have_a_verdict_for_each_cell() {
     let start = page.find("<section id=\"compare\"").expect("a comparison");
     let section = &page[start..start + page[start..].find("</section>").expect("its end")];
     let rows: Vec<&str> = section.split("<tr").filter(|row| row.contains("scope=\"row\"")).collect();
-    let with = |verdict: &str| rows.iter().filter(|row| row.contains(&format!("<td>{verdict}</td>"))).count();
+    let with =
+        |verdict: &str| rows.iter().filter(|row| row.contains(&format!("<td>{verdict}</td>"))).count();
     let regressed = |row: &&&str| row.contains("<td>regression</td>") && row.contains("go-sdk");
     assert_eq!(with("regression"), rows.iter().filter(regressed).count());
     assert!(with("regression") >= 3 && with("equivalent") > 20, "{} and {}", with("regression"), with("equivalent"));
-    assert!(page.contains("Run 2 against run 1: comparison of records: "));
+    assert!(page.contains("Run 2 (head) against run 1 (base): comparison of records: "));
 }
 
 #[test]
