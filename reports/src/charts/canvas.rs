@@ -6,6 +6,8 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::FONT;
+use super::element::{Element, write};
 use crate::text::{elide, escape};
 
 /// First of the colours that stand for marks.
@@ -27,9 +29,9 @@ pub(super) const RULE: &str = "var(--rule)";
 /// How a mark looks and what it carries.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Mark {
-    colour: String,
-    attributes: String,
-    tooltip: Option<String>,
+    pub(super) colour: String,
+    pub(super) attributes: String,
+    pub(super) tooltip: Option<String>,
 }
 
 impl Mark {
@@ -139,23 +141,23 @@ impl Canvas<'_> {
 fn finish(raw: &str, (width, height): (u32, u32), about: &About<'_>, marks: &[Mark]) -> String {
     let About { id, title, description } = about;
     let mut svg = format!(
-        "<svg class=\"chart\" id=\"{id}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
-         aria-labelledby=\"{id}-t {id}-d\" xmlns=\"http://www.w3.org/2000/svg\"><title id=\"{id}-t\">{}</title>\
+        "<svg class=\"chart\" id=\"{id}\" viewBox=\"0 0 {width} {height}\" role=\"img\" font-size=\"{FONT}\" \
+         fill=\"{INK}\" aria-labelledby=\"{id}-t {id}-d\" xmlns=\"http://www.w3.org/2000/svg\"><title id=\"{id}-t\">{}</title>\
          <desc id=\"{id}-d\">{}</desc>\n",
         escape(title),
         escape(description),
     );
+    let mut elements: Vec<Element> = Vec::new();
     for line in raw.lines().skip(1) {
         match mark_of(line, marks) {
-            Some((stand_in, mark)) => svg.push_str(&rewrite(line, stand_in, mark)),
-            None => svg.push_str(line),
-        }
-        // The line breaks that plotters puts around text would be spaces in what a reader copies.
-        if !line.starts_with("<text") && (line.starts_with('<') || line.is_empty()) {
-            svg.push('\n');
+            Some((stand_in, mark)) => elements.push(Element::new(line, stand_in, mark)),
+            // What stands within a text, without the line breaks that plotters puts around it: they would be spaces in what
+            // a reader copies.
+            None => elements.iter_mut().last().into_iter().for_each(|text| text.add(line)),
         }
     }
-    svg
+    write(&elements, &mut svg);
+    svg + "</svg>\n"
 }
 
 fn mark_of<'a, 'm>(line: &'a str, marks: &'m [Mark]) -> Option<(&'a str, &'m Mark)> {
@@ -165,21 +167,4 @@ fn mark_of<'a, 'm>(line: &'a str, marks: &'m [Mark]) -> Option<(&'a str, &'m Mar
         let number = u32::from_str_radix(&stand_in[1..], 16).ok()?;
         Some((stand_in, marks.get(number.checked_sub(FIRST)? as usize)?))
     })
-}
-
-fn rewrite(line: &str, stand_in: &str, mark: &Mark) -> String {
-    let line = line.replace(stand_in, &mark.colour).replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", "");
-    let mut line = line.replace(" font-family=\"sans-serif\"", "").replace(" text-anchor=\"start\"", "");
-    // What has no stroke of its own needs no width of one.
-    if line.contains(" fill=\"") && !line.contains("fill=\"none\"") && !mark.attributes.contains(" stroke=\"") {
-        line = line.replace(" stroke-width=\"1\"", "");
-    }
-    let name = line[1..].split(' ').next().unwrap_or_default().to_owned();
-    match line.strip_suffix("/>") {
-        Some(open) => match &mark.tooltip {
-            Some(tooltip) => format!("{open}{}><title>{}</title></{name}>", mark.attributes, escape(tooltip)),
-            None => format!("{open}{}/>", mark.attributes),
-        },
-        None => format!("{}{}>", line.strip_suffix('>').unwrap_or(&line), mark.attributes),
-    }
 }

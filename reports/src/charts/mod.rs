@@ -8,6 +8,7 @@ mod bars;
 mod canvas;
 mod chain;
 mod cost;
+mod element;
 mod failing;
 mod lines;
 mod load;

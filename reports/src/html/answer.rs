@@ -1,5 +1,7 @@
 //! The answer: one line, what each place says, and its chart.
 
+use std::collections::BTreeSet;
+
 use crate::charts::{bars, cuts_bars, shows_noise};
 use crate::facts;
 use crate::number::{date, decimals, percent, us};
@@ -7,7 +9,9 @@ use crate::place::Place;
 use crate::text::{escape, name};
 
 use super::View;
-use super::parts::{Cell, TableRow, definitions, figure, minus, place_heading, plugin, side_by_side, table};
+use super::parts::{
+    Cell, TableRow, definitions, figure, minus, more_places, place_heading, plugin, side_by_side, table,
+};
 
 /// The headline; with all that is known of the run where there is no place to show it beside.
 pub(super) fn head(view: &View<'_>) -> String {
@@ -39,7 +43,7 @@ fn sentences(sentences: &[String]) -> String {
 }
 
 /// Escapes a sentence, writes minus signs before figures (hyphens in names stay) and keeps figures and units together.
-fn prose(sentence: &str) -> String {
+pub(super) fn prose(sentence: &str) -> String {
     let mut text = String::new();
     let escaped = escape(sentence).replace(" µs", "\u{a0}µs").replace(" ms", "\u{a0}ms").replace(" %", "\u{a0}%");
     let mut chars = escaped.chars().peekable();
@@ -74,13 +78,20 @@ fn facts_list(view: &View<'_>) -> String {
 /// What the run says beside the chart of the place nearest to production, what it was, then a chart for each other place.
 pub(super) fn charts(view: &View<'_>) -> String {
     let Some((nearest, others)) = view.places.split_first() else { return String::new() };
-    let others = others.iter().enumerate().map(|(index, place)| one(view, index + 1, place));
+    let others = || others.iter().enumerate().map(|(index, place)| (index + 1, place));
+    // The same places again with other workloads are one click away.
+    let is_first = |place: &Place<'_>| place.workload == nearest.workload;
+    let same = others().filter(|(_, place)| is_first(place)).map(|(index, place)| one(view, index, place));
+    let of_other = others().filter(|(_, place)| !is_first(place));
+    let workloads: BTreeSet<&str> = of_other.clone().map(|(_, place)| place.workload).collect();
+    let workloads: Vec<String> = workloads.into_iter().map(|workload| escape(&name(workload, 40))).collect();
+    let of = format!(", workload {}", workloads.join(", "));
     format!(
         "<div class=\"hero\"><div>{}</div><div>{}</div></div>{}{}",
         said(view),
         chart(view, 0, nearest),
         facts_list(view),
-        side_by_side(others)
+        side_by_side(same) + &more_places(of_other.map(|(index, place)| one(view, index, place)).collect(), &of)
     )
 }
 

@@ -3,10 +3,10 @@
 use crate::instruments;
 use crate::number::{decimals, grouped, significant, us};
 use crate::place::Row;
-use crate::text::{escape, name};
+use crate::text::name;
 
 use super::View;
-use super::answer::interval;
+use super::answer::{interval, prose};
 use super::parts::{Cell, TableRow, place_heading, plugin, table};
 
 /// Columns; the host has one only where there are several, the gateway's own clock only where it has one.
@@ -42,7 +42,7 @@ pub(super) fn body(view: &View<'_>) -> String {
         html.push_str(&table(&caption, &columns(several, own), &rows));
         let note = instruments::note(place);
         if !note.is_empty() {
-            html.push_str(&format!("<p>{}</p>", escape(&note)));
+            html.push_str(&format!("<p class=\"note\">{}</p>", prose(&note)));
         }
     }
     html

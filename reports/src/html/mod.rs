@@ -73,7 +73,6 @@ pub fn html(records: &[Record]) -> String {
             ("contents", &contents(&shown, views.len(), &body)),
             ("body", &body),
             ("version", &versions(records)),
-            ("data", &data::blocks(&shown)),
             ("script", SCRIPT),
             ("script_digest", SCRIPT_DIGEST),
         ],

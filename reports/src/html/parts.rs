@@ -76,15 +76,23 @@ fn row(row: &TableRow) -> String {
     let mut text = format!("<tr{class}>");
     for (index, cell) in row.cells.iter().enumerate() {
         let (class, content) = match cell {
-            Cell::Text(text) => ("", escape(text)),
-            Cell::Number(text) => (" class=\"n\"", minus(&escape(text))),
-            Cell::Main(text) => (" class=\"n strong\"", minus(&escape(text))),
+            // Most cells are figures, which need no class.
+            Cell::Text(text) => (" class=\"t\"", escape(text)),
+            Cell::Number(text) => ("", minus(&escape(text))),
+            Cell::Main(text) => (" class=\"strong\"", minus(&escape(text))),
             Cell::Long(text) => (" class=\"break\"", escape(text)),
             Cell::LongHtml(html) => (" class=\"break\"", html.clone()),
-            Cell::Html(html) => ("", html.clone()),
+            Cell::Html(html) => (" class=\"t\"", html.clone()),
         };
         text.push_str(&match index {
-            0 => format!("<th scope=\"row\"{class}>{content}</th>"),
+            0 => {
+                let class = match cell {
+                    Cell::Number(_) | Cell::Main(_) => " class=\"n\"",
+                    Cell::Long(_) | Cell::LongHtml(_) => class,
+                    Cell::Text(_) | Cell::Html(_) => "",
+                };
+                format!("<th scope=\"row\"{class}>{content}</th>")
+            }
             _ => format!("<td{class}>{content}</td>"),
         });
     }
@@ -99,11 +107,13 @@ pub(super) fn scroll(name: &str, html: &str) -> String {
 
 /// A chart with what is seen in it and the table behind it. All but the table's name are HTML.
 pub(super) fn figure(name: &str, svg: &str, caption: &str, table: &str) -> String {
-    format!(
-        "<figure>{}<figcaption>{caption}</figcaption></figure>\
-         <details><summary>The figures behind this chart</summary>{table}</details>\n",
-        scroll(&escape(name), svg)
-    )
+    let figure = captioned(name, svg, caption);
+    format!("{figure}<details><summary>The figures behind this chart</summary>{table}</details>\n")
+}
+
+/// A chart with what is seen in it, whose table is in sight. All but the name are HTML.
+pub(super) fn captioned(name: &str, svg: &str, caption: &str) -> String {
+    format!("<figure>{}<figcaption>{caption}</figcaption></figure>", scroll(&escape(name), svg))
 }
 
 /// Parts beside each other where there is room, else one below the other. All HTML.
@@ -119,13 +129,18 @@ const AT_ONCE: usize = 4;
 pub(super) fn side_by_side_few(parts: impl Iterator<Item = String>) -> String {
     let mut parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
     let more = parts.split_off(parts.len().min(AT_ONCE));
-    let folded = match more.len() {
-        0 => String::new(),
-        1 => "<details class=\"more\"><summary>One more place</summary>".to_owned(),
-        many => format!("<details class=\"more\"><summary>{many} more places</summary>"),
+    side_by_side(parts.into_iter()) + &more_places(more, "")
+}
+
+/// Places that are one click away; nothing when there are none. `of` says which, as HTML.
+pub(super) fn more_places(places: Vec<String>, of: &str) -> String {
+    let title = match places.len() {
+        0 => return String::new(),
+        1 => "One more place".to_owned(),
+        many => format!("{many} more places"),
     };
-    let end = if more.is_empty() { "" } else { "</details>" };
-    side_by_side(parts.into_iter()) + &folded + &side_by_side(more.into_iter()) + end
+    let places = side_by_side(places.into_iter());
+    format!("<details class=\"more\"><summary>{title}{of}</summary>{places}</details>")
 }
 
 /// What stands above a chart of a place; text.
@@ -140,7 +155,7 @@ pub(super) fn minus(figure: &str) -> String {
 
 /// The language's colour as a small square.
 pub(super) fn chip(language_name: &str) -> String {
-    format!("<span class=\"chip l{}\" aria-hidden=\"true\"></span>", language::rank(language_name))
+    format!("<span class=\"chip l{}\"></span>", language::rank(language_name))
 }
 
 /// The styles of all chips.

@@ -26,8 +26,11 @@ addEventListener("load", async () => {
         if (own.left < its.right - 1 && its.left < own.right - 1 && own.top < its.bottom - 3 && its.top < own.bottom - 3)
           seen.collisions.push(`${chart.id}: ${text.textContent} and ${other.textContent}`);
     });
-    for (const mark of chart.querySelectorAll("*"))
-      if (Object.keys(mark.dataset).length) seen.marks.push({ chart: chart.id, class: mark.getAttribute("class"), ...mark.dataset });
+    // A group has what its marks have in common.
+    for (const mark of chart.querySelectorAll(":not(g, title)")) {
+      const data = { ...mark.closest("g")?.dataset, ...mark.dataset };
+      if (Object.keys(data).length) seen.marks.push({ chart: chart.id, class: mark.getAttribute("class"), ...data });
+    }
   }
   if (globalThis.axe) {
     const result = await axe.run(document, { resultTypes: ["violations"] });

@@ -4,6 +4,7 @@ use roxmltree::Document;
 use tollgate_record::{Mode, Record};
 use tollgate_reports::{CostLine, Summary, TableOptions, html, json, markdown, places, summarize, table};
 
+use crate::html::of_mark;
 use crate::synthetic::{Make, record};
 
 fn made() -> Record {
@@ -75,7 +76,7 @@ fn the_chart_has_the_figures_of_the_summary() {
     let points: Vec<_> = document.descendants().filter(|node| node.has_attribute("data-operations")).collect();
     assert_eq!(points.len(), summary.cost_lines.iter().map(|line| line.points.len()).sum::<usize>());
     for point in points {
-        let attribute = |name: &str| point.attribute(name).expect("every point says what it is");
+        let attribute = |name: &str| of_mark(&point, name).expect("every point says what it is");
         let line = line(&summary, attribute("data-host"), attribute("data-plugin"));
         let of = line.points.iter().find(|of| of.operations.to_string() == attribute("data-operations"));
         assert_eq!(attribute("data-added-ns"), of.expect("a point of the line").added_ns.p50.to_string());

@@ -1,5 +1,6 @@
 //! Gateways under load: what is invalid is said to be, and every renderer has the figures of the record.
 
+use crate::html::of_mark;
 use crate::synthetic::{Make, record};
 use roxmltree::Document;
 use serde_json::Value;
@@ -161,7 +162,7 @@ fn the_chart_has_a_point_per_arm_rate_and_percentile_and_crosses_out_what_is_inv
     let arms = summary.loads[0].arms.iter().filter(|arm| arm.workload != "noop").count();
     assert_eq!(points.len(), 2 * 3 * arms, "what does nothing is in the table only");
     for point in points {
-        let get = |name: &str| point.attribute(name).unwrap();
+        let get = |name: &str| of_mark(&point, name).unwrap();
         let rate: f64 = get("data-rate").parse().unwrap();
         let load = summary.loads.iter().find(|load| load.rate_per_s == Some(rate)).unwrap();
         let is_it = |arm: &&tollgate_reports::LoadArm| {

@@ -4,6 +4,7 @@ use roxmltree::Document;
 use tollgate_record::{Chain, Failure, Footprint, Scale, Scenario, Series, Story, VmUse};
 use tollgate_reports::{ScaleFigures, charts, csv, html, markdown, summarize};
 
+use crate::html::of_mark;
 use crate::scenario::{of, scenario, shown};
 use crate::synthetic::hostile_names;
 use crate::text::fields;
@@ -159,7 +160,7 @@ fn charts_show_every_point_with_its_figure() {
         assert_eq!(count(&|node| node.attribute("class") == Some("chain")), 4);
         assert_eq!(count(&|node| node.has_attribute(figure)), 4 * 5);
         let longest = document.descendants().find(|node| {
-            (node.attribute("data-plugin"), node.attribute("data-workers"), node.attribute("data-length"))
+            (of_mark(node, "data-plugin"), of_mark(node, "data-workers"), of_mark(node, "data-length"))
                 == (Some("go-sdk"), Some("2"), Some("8"))
         });
         let exact = if figure == "data-added-ns" { "326000" } else { "253755392" };

@@ -71,8 +71,8 @@ fn two_records_have_a_verdict_for_each_cell() {
     let section = &page[start..start + page[start..].find("</section>").expect("its end")];
     let rows: Vec<&str> = section.split("<tr").filter(|row| row.contains("scope=\"row\"")).collect();
     let with =
-        |verdict: &str| rows.iter().filter(|row| row.contains(&format!("<td>{verdict}</td>"))).count();
-    let regressed = |row: &&&str| row.contains("<td>regression</td>") && row.contains("go-sdk");
+        |verdict: &str| rows.iter().filter(|row| row.contains(&format!("<td class=\"t\">{verdict}</td>"))).count();
+    let regressed = |row: &&&str| row.contains("<td class=\"t\">regression</td>") && row.contains("go-sdk");
     assert_eq!(with("regression"), rows.iter().filter(regressed).count());
     assert!(with("regression") >= 3 && with("equivalent") > 20, "{} and {}", with("regression"), with("equivalent"));
     assert!(page.contains("Run 2 (head) against run 1 (base): comparison of records: "));
