@@ -88,7 +88,9 @@ pub(crate) fn unproved(summary: &Summary) -> Option<&'static str> {
 /// Least confidence of all intervals, 0 to 1.
 pub(crate) fn confidence(summary: &Summary) -> Option<f64> {
     let confidences = summary.cells.iter().filter_map(|cell| cell.added_ns?.confidence);
-    confidences.min_by(f64::total_cmp)
+    let lines = summary.scenarios.iter().filter_map(|scenario| scenario.scale.as_ref()).flat_map(|scale| &scale.lines);
+    let of_lines = lines.filter_map(|line| line.per_plugin_ns?.confidence);
+    confidences.chain(of_lines).min_by(f64::total_cmp)
 }
 
 pub(crate) fn starts(count: u32) -> String {

@@ -88,8 +88,11 @@ fn time(ns: Option<u64>) -> String {
     ns.map_or_else(unknown, |ns| duration(ns as f64))
 }
 
+/// What is not known.
+pub(crate) const UNKNOWN: &str = "-";
+
 pub(crate) fn unknown() -> String {
-    "-".to_owned()
+    UNKNOWN.to_owned()
 }
 
 fn kind(kind: SwapKind) -> &'static str {

@@ -45,6 +45,13 @@ impl Mark {
         self
     }
 
+    /// Adds figures as an attribute, with spaces between them.
+    pub(super) fn with_list<T: ToString>(mut self, name: &str, values: impl Iterator<Item = T>) -> Self {
+        let values: Vec<String> = values.map(|value| value.to_string()).collect();
+        self.attributes.push_str(&format!(" {name}=\"{}\"", values.join(" ")));
+        self
+    }
+
     /// Adds a figure as an attribute, exactly; nothing when it is not known.
     pub(super) fn with_figure(self, name: &str, value: Option<f64>) -> Self {
         match value {

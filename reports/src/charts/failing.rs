@@ -31,7 +31,7 @@ pub fn failing(failing: &Failing, id: &str) -> Option<String> {
         description: "One strip per policy over time: the shares of requests that were served by the plugin, passed without it, \
                       got an error or no answer. Vertical lines are failures and the swap. The figures are in the table.",
     };
-    Some(draw((WIDTH as u32, (bottom + 66) as u32), &about, |canvas| {
+    Some(draw((WIDTH as u32, (bottom + 72) as u32), &about, |canvas| {
         let x = Scale::linear((0.0, seconds(windows)), (LEFT, RIGHT));
         for (index, arm) in failing.arms.iter().enumerate() {
             strip(canvas, arm, TOP + ROW * index as i32, &|window| x.px(seconds(window)), &x);
@@ -40,9 +40,10 @@ pub fn failing(failing: &Failing, id: &str) -> Option<String> {
             let at = x.px(tick);
             canvas.text(&trimmed(tick), (at, bottom + 10), Anchor::Middle, FONT, Mark::new(MUTED));
         }
-        canvas.text("s", (RIGHT, bottom + 28), Anchor::End, FONT, Mark::new(MUTED));
+        let middle = (LEFT + RIGHT) / 2;
+        canvas.text("time of the run, s", (middle, bottom + 30), Anchor::Middle, FONT, Mark::new(MUTED));
         for (index, (name, colour)) in KINDS.iter().enumerate() {
-            let (x, y) = (LEFT + 112 * index as i32, bottom + 50);
+            let (x, y) = (LEFT + 112 * index as i32, bottom + 56);
             canvas.rect((x, y - 6), (x + 12, y + 6), Mark::new(colour));
             canvas.text(name, (x + 18, y), Anchor::Start, FONT, Mark::new(INK));
         }
@@ -59,8 +60,12 @@ fn strip(canvas: &mut Canvas<'_>, arm: &FailingArm, top: i32, at: &dyn Fn(usize)
     while let Some(of) = heights.get(from) {
         let until = from + heights[from..].iter().take_while(|other| *other == of).count();
         let mut y = lower;
-        for (kind, height) in KINDS.iter().zip(of).filter(|(_, height)| **height > 0) {
-            let mark = Mark::new(kind.1).with("class", kind.0).with("data-policy", &arm.policy);
+        for (at_kind, (kind, height)) in KINDS.iter().zip(of).enumerate().filter(|(_, (_, height))| **height > 0) {
+            let mark = Mark::new(kind.1)
+                .with("class", kind.0)
+                .with("data-policy", &arm.policy)
+                .with("data-first-window", &from.to_string())
+                .with_list("data-requests", arm.windows[from..until].iter().map(|window| counts(window)[at_kind]));
             canvas.rect((at(from), y - height), (at(until), y), mark);
             y -= height;
         }
@@ -73,23 +78,30 @@ fn strip(canvas: &mut Canvas<'_>, arm: &FailingArm, top: i32, at: &dyn Fn(usize)
             FailingKind::FailureAgain => "again",
             FailingKind::Swap => "swap",
         };
-        canvas.line(
-            &[(px, upper - 3), (px, lower + 3)],
-            1,
-            Mark::new(INK).with("class", "event").tooltip(what.to_owned()),
-        );
+        let mark = Mark::new(INK)
+            .with("class", "event")
+            .with("data-policy", &arm.policy)
+            .with("data-event", what)
+            .with("data-at-ns", &event.at_ns.to_string())
+            .tooltip(what.to_owned());
+        canvas.line(&[(px, upper - 3), (px, lower + 3)], 1, mark);
     }
+}
+
+/// The requests of each kind.
+fn counts(outcomes: &Outcomes) -> [u64; 4] {
+    let Outcomes { served, bypassed, errors, lost } = *outcomes;
+    [served, bypassed, errors, lost]
 }
 
 /// Heights of the outcomes in pixels: what is there at all is seen.
 fn shares(outcomes: &Outcomes) -> [i32; 4] {
-    let Outcomes { served, bypassed, errors, lost } = *outcomes;
     let all = outcomes.total();
     let height = |count: u64| match count {
         0 => 0,
         _ => ((f64::from(STRIP) * count as f64 / all as f64).round() as i32).max(1),
     };
-    let mut heights = [served, bypassed, errors, lost].map(height);
+    let mut heights = counts(outcomes).map(height);
     // What rounding is too much of goes from the largest.
     let excess = heights.iter().sum::<i32>() - STRIP;
     if let (true, Some(largest)) = (all > 0, heights.iter_mut().max()) {

@@ -1,6 +1,6 @@
 //! Hot reload: the slowest requests over time with a mark for each swap, and latency around the moment of the swap.
 
-use tollgate_record::{Around, Histogram, Reload, SwapKind, SwapOutcome, Window};
+use tollgate_record::{Around, Histogram, Reload, SwapKind, SwapOutcome};
 
 use super::bars::trimmed;
 use super::canvas::{About, Anchor, Canvas, INK, MUTED, Mark, RULE, draw};
@@ -36,28 +36,34 @@ pub fn reload(reload: &Reload, id: &str) -> Option<String> {
     Some(draw((WIDTH as u32, (LEGEND + 34) as u32), &about, |canvas| {
         let x = Scale::linear((0.0, seconds(windows.len())), (LEFT, RIGHT));
         let y = Scale::log((low.max(1) as f64 * 0.9, high as f64 * 1.1), (BOTTOM, TOP));
-        axes(canvas, (&x, "s"), &y, "slowest request, ms");
+        axes(canvas, (&x, "time of the run, s"), &y, "slowest request, ms");
         for swap in &reload.swaps {
             let at = x.px(swap.at_ns as f64 / 1e9);
             let is_right = matches!(swap.outcome, SwapOutcome::Seen { .. } | SwapOutcome::Counted { .. });
             let mark = Mark::new(if is_right { SWAP } else { TROUBLE })
                 .with("class", "swap")
                 .with("data-plugin", &swap.plugin)
+                .with("data-config", &swap.config)
+                .with("data-at-ns", &swap.at_ns.to_string())
                 .with("data-faults", &swap.faults.to_string())
                 .tooltip(format!("to {} {}", swap.plugin, swap.config));
             canvas.line(&[(at, TOP), (at, BOTTOM)], 1, mark);
         }
         // Where no request was answered rightly there is no curve.
-        let at =
-            |(index, window): (usize, &Window)| window.max_latency_ns.map(|ns| (x.px(seconds(index)), y.px(ns as f64)));
-        let points: Vec<Option<(i32, i32)>> = windows.iter().enumerate().map(at).collect();
-        for run in points.split(Option::is_none).filter(|run| !run.is_empty()) {
-            let run: Vec<(i32, i32)> = run.iter().copied().flatten().collect();
-            canvas.line(&run, 1, curve(INK, "none").with("class", "curve"));
+        let answered: Vec<(usize, u64)> =
+            windows.iter().enumerate().filter_map(|(index, window)| Some((index, window.max_latency_ns?))).collect();
+        for run in answered.chunk_by(|before, after| before.0 + 1 == after.0) {
+            let points: Vec<(i32, i32)> = run.iter().map(|&(at, ns)| (x.px(seconds(at)), y.px(ns as f64))).collect();
+            let mark = curve(INK, "none")
+                .with("class", "slowest")
+                .with("data-first-window", &run[0].0.to_string())
+                .with_list("data-max-ns", run.iter().map(|(_, ns)| ns));
+            canvas.line(&points, 1, mark);
         }
         for (index, window) in windows.iter().enumerate().filter(|(_, window)| window.faults > 0) {
             let mark = Mark::new(TROUBLE)
                 .with("class", "lost")
+                .with("data-window", &index.to_string())
                 .with("data-lost", &window.faults.to_string())
                 .tooltip(format!("{} lost", window.faults));
             canvas.circle((x.px(seconds(index)), TOP), 3, mark);
@@ -95,13 +101,17 @@ pub fn around(reload: &Reload, id: &str) -> Option<String> {
             for (name, dash, at) in
                 [("p50", "none", &median as &dyn Fn(&Histogram) -> Option<u64>), ("max", "4 3", &Histogram::max_ns)]
             {
+                let known: Vec<(f64, u64)> =
+                    of.bins.iter().enumerate().filter_map(|(index, bin)| Some((ms(of, index), at(bin)?))).collect();
                 // The middle of a bin stands for it.
-                let point = |(index, bin): (usize, &Histogram)| {
-                    Some((x.px(ms(of, index) + reload.bin_ms as f64 / 2.0), y.px(at(bin)? as f64)))
-                };
-                let points: Vec<(i32, i32)> = of.bins.iter().enumerate().filter_map(point).collect();
-                let mark = curve(colour, dash).with("class", "curve").with("data-kind", kind).with("data-figure", name);
-                canvas.line(&points, 2, mark);
+                let point = |&(ms, ns): &(f64, u64)| (x.px(ms + reload.bin_ms as f64 / 2.0), y.px(ns as f64));
+                let mark = curve(colour, dash)
+                    .with("class", "around")
+                    .with("data-kind", kind)
+                    .with("data-figure", name)
+                    .with_list("data-ms", known.iter().map(|(ms, _)| ms))
+                    .with_list("data-ns", known.iter().map(|(_, ns)| ns));
+                canvas.line(&known.iter().map(point).collect::<Vec<_>>(), 2, mark);
             }
         }
         let names: Vec<(&str, &str, &str)> = reload
@@ -135,9 +145,10 @@ fn axes(canvas: &mut Canvas<'_>, (x, unit): (&Scale, &str), y: &Scale, title: &s
         canvas.text(&trimmed(tick / 1e6), (LEFT - 8, at), Anchor::End, FONT, Mark::new(MUTED));
     }
     for tick in x.ticks(TICKS) {
-        canvas.text(&trimmed(tick), (x.px(tick), BOTTOM + 16), Anchor::Middle, FONT, Mark::new(MUTED));
+        let text = trimmed(tick).replace('-', "−");
+        canvas.text(&text, (x.px(tick), BOTTOM + 16), Anchor::Middle, FONT, Mark::new(MUTED));
     }
-    canvas.text(unit, (RIGHT, BOTTOM + 36), Anchor::End, FONT, Mark::new(MUTED));
+    canvas.text(unit, ((LEFT + RIGHT) / 2, BOTTOM + 36), Anchor::Middle, FONT, Mark::new(MUTED));
     canvas.text(title, (0, 13), Anchor::Start, FONT, Mark::new(MUTED));
 }
 

@@ -1,15 +1,17 @@
 //! How any number can be followed down to how it was measured, and what went wrong.
 
-use tollgate_record::{Cell as RecordCell, Control, Mode, PluginKind, Record, TimeBudget};
+use std::collections::BTreeSet;
 
-use crate::facts::placement_words;
+use tollgate_record::{Cell as RecordCell, Control, Mode, PluginKind, Record, Scenario, Story, TimeBudget};
+
+use crate::facts::{placement_words, starts};
 use crate::failures;
 use crate::number::{bytes, date, duration, grouped, significant};
-use crate::text::{command, elide, escape, name, visible};
+use crate::text::{elide, escape, name, visible};
 use crate::workload::is_on_response;
 
 use super::View;
-use super::parts::{Cell, TableRow, definitions, plugin, table};
+use super::parts::{Cell, TableRow, command_line, definitions, plugin, table};
 
 /// Every failure with its reason.
 pub(super) fn failures(view: &View<'_>) -> String {
@@ -36,7 +38,7 @@ pub(super) fn body(view: &View<'_>) -> String {
         "{}{}<pre><code>{}</code></pre>{}{}{}{}{}{}",
         how(record),
         view.heading("Repeat it"),
-        escape(&command(&record.command_line)),
+        command_line(&record.command_line),
         plan(record),
         view.heading("Machine"),
         machine(record),
@@ -50,15 +52,18 @@ pub(super) fn body(view: &View<'_>) -> String {
 fn how(record: &Record) -> String {
     let mode = |mode: Mode| record.cells.iter().any(|cell| cell.id.mode == mode);
     let batch = record.plan.requests_per_batch;
-    let mut paragraphs = vec![
-        "Each round runs every arm once in random order. A sample is paired with control A’s of the same round, so that \
+    let mut paragraphs: Vec<String> = scenarios(record).into_iter().map(str::to_owned).collect();
+    if has_rounds(record) {
+        paragraphs.push(
+            "Each round runs every arm once in random order. A sample is paired with control A’s of the same round, so that \
          drift and neighbours hit both, and the median over a block of rounds is kept. A start’s estimate is the median \
          of its blocks; the figure is the median over starts, because a fresh process is what differs. The interval is \
          exact and assumes no distribution: it inverts the sign test (David and Nagaraja, <cite>Order \
          Statistics</cite>, 2003, section 7.1). Percentiles are those of all starts’ requests in one heap, without an \
          interval."
-            .to_owned(),
-    ];
+                .to_owned(),
+        );
+    }
     if mode(Mode::InProcess) {
         paragraphs.push(format!(
             "<b>In process</b> a sample is a batch of {batch} requests, so <i>added</i> is a median of means: rare pauses \
@@ -126,6 +131,36 @@ fn how(record: &Record) -> String {
     paragraphs.iter().map(|paragraph| format!("<p>{paragraph}</p>")).collect()
 }
 
+/// Whether anything was measured in rounds with a control; of the scenarios, chains are.
+fn has_rounds(record: &Record) -> bool {
+    let is_scale = |scenario: &Scenario| matches!(scenario.story, Story::Scale(_));
+    !record.cells.is_empty() || record.scenarios.is_empty() || record.scenarios.iter().any(is_scale)
+}
+
+/// How each kind of scenario is measured.
+fn scenarios(record: &Record) -> BTreeSet<&'static str> {
+    let words = |scenario: &Scenario| match scenario.story {
+        Story::Reload(_) => {
+            "<b>Hot reload</b>: requests come on a schedule, whether those before were answered or not, and each latency counts \
+             from its planned time, so that a pause is in all requests that it holds up. Meanwhile files of plugins and of \
+             configurations are renamed over the old ones. An answer shows the configuration that it went through, and a swap is \
+             seen with the first that shows the new one; of plugins without a workload of ours the gateway’s counters tell. A request \
+             is lost that gets no answer, a wrong one, or an error’s status."
+        }
+        Story::Failure(_) => {
+            "<b>Plugins that fail</b>: each policy, and no plugin, has a listener of its own in one process, and they take turns in one \
+             schedule. One request makes the plugin fail and another does again soon after; later the plugin gets another \
+             configuration. A request carries a canary that the plugin takes away, which tells those that it served from those \
+             that passed without it."
+        }
+        Story::Scale(_) => {
+            "<b>Plugins in a row</b>: chains of all lengths are measured in the same rounds of one process per plugin and number of \
+             workers; memory is read in a process for each chain by itself."
+        }
+    };
+    record.scenarios.iter().map(words).collect()
+}
+
 fn plan(record: &Record) -> String {
     let plan = &record.plan;
     let time = match plan.time {
@@ -144,33 +179,28 @@ fn plan(record: &Record) -> String {
         (None, _) => "did not end by itself".to_owned(),
     };
     let workloads: Vec<String> = plan.workloads.iter().map(|workload| escape(&name(workload, 60))).collect();
-    definitions(
-        "defs",
-        &[
-            ("Seed", plan.seed.to_string()),
-            ("Began", date(record.started_unix_ms)),
-            ("Ended", ended),
-            ("Time", format!("{time}, {} starts", plan.starts)),
-            (
-                "Rounds",
-                format!(
-                    "blocks of {}; in process {} requests per batch, live one",
-                    plan.rounds_per_block, plan.requests_per_batch
-                ),
-            ),
-            (
-                "Limits while timing",
-                match plan.timed_with_limits {
-                    Some(true) => "on".to_owned(),
-                    Some(false) => "off".to_owned(),
-                    None => "not recorded".to_owned(),
-                },
-            ),
-            ("Not counted", dropped(record)),
-            ("Workloads", workloads.join(", ")),
-            ("Placement", if placement.is_empty() { "not recorded".to_owned() } else { placement.join("<br/>") }),
-        ],
-    )
+    let rounds = format!(
+        "blocks of {}; in process {} requests per batch, live one",
+        plan.rounds_per_block, plan.requests_per_batch
+    );
+    let limits = match plan.timed_with_limits {
+        Some(true) => "on".to_owned(),
+        Some(false) => "off".to_owned(),
+        None => "not recorded".to_owned(),
+    };
+    let mut all = vec![
+        ("Seed", plan.seed.to_string()),
+        ("Began", date(record.started_unix_ms)),
+        ("Ended", ended),
+        ("Time", format!("{time}, {}", starts(plan.starts))),
+    ];
+    if !record.cells.is_empty() || record.scenarios.is_empty() {
+        all.extend([("Rounds", rounds), ("Limits while timing", limits), ("Not counted", dropped(record))]);
+    }
+    all.push(("Workloads", workloads.join(", ")));
+    let unknown = || "not recorded".to_owned();
+    all.push(("Placement", if placement.is_empty() { unknown() } else { placement.join("<br/>") }));
+    definitions("defs", &all)
 }
 
 fn took(from_ms: u64, to_ms: u64) -> String {

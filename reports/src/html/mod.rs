@@ -155,7 +155,7 @@ impl<'a> View<'a> {
             self.section("cost", "Cost against work", &cost::body(self)),
             self.section("lifecycle", "Life and memory", &lifecycle::body(self)),
             self.section("load", "Under load", &load::body(self)),
-            self.section("scenarios", "Plugins exchanged, failing, in a row", &scenario::body(self)),
+            self.section("scenarios", &scenario::title(self), &scenario::body(self)),
             self.section("work", "Work per request", &work::body(self)),
             self.section("failures", "Failures", &method::failures(self)),
             self.section("method", "Method and environment", &method::body(self)),

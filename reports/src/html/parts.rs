@@ -2,7 +2,7 @@
 
 use crate::language;
 use crate::place::Place;
-use crate::text::{escape, name};
+use crate::text::{command, escape, name};
 
 /// Puts values at the `{{markers}}` of a template. Values are not searched for markers: they hold names that we did
 /// not choose.
@@ -141,6 +141,16 @@ pub(super) fn more_places(places: Vec<String>, of: &str) -> String {
     };
     let places = side_by_side(places.into_iter());
     format!("<details class=\"more\"><summary>{title}{of}</summary>{places}</details>")
+}
+
+/// A command line whose options are not broken at their dashes, as HTML.
+pub(super) fn command_line(words: &[String]) -> String {
+    let command = command(words);
+    let word = |word: &str| match word.starts_with('-') && word.chars().count() <= 30 {
+        true => format!("<span class=\"nowrap\">{}</span>", escape(word)),
+        false => escape(word),
+    };
+    command.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// What stands above a chart of a place; text.

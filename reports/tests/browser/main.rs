@@ -4,6 +4,7 @@
 
 mod chromium;
 mod marks;
+mod scenario_marks;
 #[path = "../reports/synthetic.rs"]
 mod synthetic;
 
@@ -159,6 +160,31 @@ fn every_mark_of_a_chart_has_its_records_figure() {
     for (name, records) in [("one", std::slice::from_ref(&one)), ("several", &records[..])] {
         let Some(seen) = look(&html(records), None, 1280, false) else { return };
         marks::check(name, seen["marks"].as_array().expect("marks"), records);
+    }
+}
+
+/// Measured ones, of scenarios above all, of which the synthetic record has none.
+#[test]
+fn so_have_the_marks_of_real_records() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/records");
+    for name in ["run", "reload", "failure", "scale"] {
+        let record = Record::read(&folder.join(format!("{name}.json.gz"))).expect("a record");
+        let page = html(std::slice::from_ref(&record));
+        let Some(seen) = look(&page, None, 1280, false) else { return };
+        marks::check(name, seen["marks"].as_array().expect("marks"), std::slice::from_ref(&record));
+    }
+}
+
+/// At the narrowest, where there is least room.
+#[test]
+fn the_reports_of_scenarios_are_right_too() {
+    let axe = axe();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/records");
+    for name in ["reload", "failure", "scale"] {
+        let page = html(&[Record::read(&folder.join(format!("{name}.json.gz"))).expect("a record")]);
+        for (width, dark) in [(400, true), (1280, false)] {
+            check(name, &page, axe.as_deref(), width, dark);
+        }
     }
 }
 

@@ -226,8 +226,8 @@ fn charts_show_every_swap_and_every_loss() {
         document.descendants().filter(|node| node.attribute("class") == Some(class)).count()
     };
     let svg = charts::reload(&reload, "a").unwrap();
-    assert_eq!((count(&svg, "swap"), count(&svg, "lost"), count(&svg, "curve")), (6, 1, 1));
-    assert_eq!(count(&charts::around(&reload, "b").unwrap(), "curve"), 2);
+    assert_eq!((count(&svg, "swap"), count(&svg, "lost"), count(&svg, "slowest")), (6, 1, 1));
+    assert_eq!(count(&charts::around(&reload, "b").unwrap(), "around"), 2);
     let svg = charts::failing(&failing(), "c").unwrap();
     // Three equal windows are one mark, and three different ones are three, of which one has two colours.
     assert_eq!((count(&svg, "served"), count(&svg, "bypassed"), count(&svg, "errors")), (3, 1, 1));
