@@ -76,6 +76,18 @@ impl RoundCourse {
         median(&self.starts.iter().filter_map(|start| start.drift_ns).collect::<Vec<_>>())
     }
 
+    /// The block that is farthest above or below the figure of the cell: index of its start, index of its point there, and
+    /// the block itself, nanoseconds per request. None where no block is on that side.
+    pub fn farthest(&self, is_above: bool) -> Option<(usize, usize, f64)> {
+        let figure = self.figure_ns()?;
+        let starts = self.starts.iter().enumerate();
+        let blocks = starts.flat_map(|(number, start)| {
+            start.points.iter().enumerate().map(move |(at, point)| (number, at, point.farthest_ns))
+        });
+        let on_its_side = blocks.filter(|(.., ns)| if is_above { *ns > figure } else { *ns < figure });
+        on_its_side.max_by(|(.., a), (.., b)| (a - figure).abs().total_cmp(&(b - figure).abs()))
+    }
+
     /// Median over starts of their figures: that of the cell.
     pub fn figure_ns(&self) -> Option<f64> {
         median(&self.starts.iter().map(|start| start.median_ns).collect::<Vec<_>>())

@@ -17,8 +17,8 @@ const ROW: i32 = 34;
 const HALF: i32 = 15;
 /// Between two starts.
 const GAP: i32 = 3;
-/// So many times what the usual plugin's blocks reach is shown; what is farther stands at the edge as a dot.
-const REACH: f64 = 1.5;
+/// So many times what the usual plugin's line reaches is shown; a row's farthest block stands at the edge as a dot.
+const REACH: f64 = 2.0;
 const OUTSIDE: &str = "#d0453a";
 
 /// A row: what it is called, its cell and its course.
@@ -28,13 +28,13 @@ pub(crate) struct Track<'a> {
     pub(crate) course: RoundCourse,
 }
 
-/// How far from a row's line its edges are, nanoseconds per request: half as much again as 19 of 20 points' farthest blocks are,
-/// in the middle of the plugins, so that neither one that is far from still flattens the others nor a control decides.
+/// How far from a row's line its edges are, nanoseconds per request: twice as far as 19 of 20 points are in the middle of the
+/// plugins, so that neither one that is far from still flattens the others nor a control decides.
 fn reach_ns(tracks: &[Track<'_>]) -> f64 {
     let reach = |track: &Track<'_>| {
         let figure = track.course.figure_ns()?;
         let points = track.course.starts.iter().flat_map(|start| &start.points);
-        let mut far: Vec<f64> = points.map(|point| (point.farthest_ns - figure).abs()).collect();
+        let mut far: Vec<f64> = points.map(|point| (point.median_ns - figure).abs()).collect();
         far.sort_by(f64::total_cmp);
         far.get(far.len() * 19 / 20).copied()
     };
@@ -63,6 +63,9 @@ pub(crate) fn rounds(title: &str, tracks: &[Track<'_>], id: &str) -> Option<Stri
             for (at, start) in track.course.starts.iter().enumerate() {
                 draw_start(canvas, track, start, span(at, starts), middle, reach);
             }
+            for is_above in [true, false] {
+                draw_farthest(canvas, track, (starts, is_above), middle, reach);
+            }
         }
         for at in 1..starts {
             let x = span(at, starts).0 - GAP / 2 - 1;
@@ -90,13 +93,11 @@ fn draw_start(
     reach: f64,
 ) {
     let figure = track.course.figure_ns().unwrap_or(0.0);
-    let y = |ns: f64| middle - ((ns - figure) / reach * f64::from(HALF)).round().clamp(-15.0, 15.0) as i32;
-    let x = |at: usize| {
-        let share = (at as f64 + 0.5) / start.points.len() as f64;
-        from + (share * f64::from(to - from)).round() as i32
-    };
+    let high = f64::from(HALF);
+    let y = |ns: f64| middle - ((ns - figure) / reach * high).round().clamp(-high, high) as i32;
+    let points = start.points.iter().enumerate();
     let points: Vec<(i32, i32)> =
-        start.points.iter().enumerate().map(|(at, point)| (x(at), y(point.median_ns))).collect();
+        points.map(|(at, point)| (along(start, (from, to), at), y(point.median_ns))).collect();
     let colour = if track.cell.control.is_some() { MUTED } else { language::colour(&track.cell.language) };
     let mark = Mark::new(colour)
         .with("class", "start")
@@ -111,14 +112,29 @@ fn draw_start(
         [(_, y)] => canvas.line(&[(from, *y), (to, *y)], 2, mark),
         _ => canvas.line(&points, 2, mark),
     }
-    for is_above in [true, false] {
-        // The farthest of them on each side stands for all.
-        let outside = start.points.iter().enumerate().map(|(at, point)| (at, point.farthest_ns - figure));
-        let outside = outside.filter(|(_, far)| far.abs() > reach && (*far > 0.0) == is_above);
-        let Some((at, far)) = outside.max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs())) else { continue };
-        let edge = if is_above { middle - HALF } else { middle + HALF };
-        let block = us(figure + far, 2);
-        let tooltip = format!("{}, start {}: a block of {block} µs", track.label, start.start + 1);
-        canvas.circle((x(at), edge), 2, Mark::new(OUTSIDE).with("class", "outside").tooltip(tooltip));
+}
+
+/// Where in a start's room each of its points is.
+fn along(start: &StartCourse, (from, to): (i32, i32), at: usize) -> i32 {
+    let share = (at as f64 + 0.5) / start.points.len() as f64;
+    from + (share * f64::from(to - from)).round() as i32
+}
+
+/// A row's farthest block above or below, at the edge, where it is beyond that. It stands for all that are.
+fn draw_farthest(canvas: &mut Canvas<'_>, track: &Track<'_>, (of, is_above): (usize, bool), middle: i32, reach: f64) {
+    let figure = track.course.figure_ns().unwrap_or(0.0);
+    let Some((number, at, ns)) = track.course.farthest(is_above) else { return };
+    if (ns - figure).abs() <= reach {
+        return;
     }
+    let start = &track.course.starts[number];
+    let edge = if is_above { middle - HALF } else { middle + HALF };
+    let mark = Mark::new(OUTSIDE)
+        .with("class", "outside")
+        .with("data-plugin", &track.cell.plugin)
+        .with("data-host", &track.cell.host)
+        .with("data-start", &start.start.to_string())
+        .with_figure("data-block-ns", Some(ns))
+        .tooltip(format!("{}, start {}: a block of {} µs", track.label, start.start + 1, us(ns, 2)));
+    canvas.circle((along(start, span(number, of), at), edge), 2, mark);
 }

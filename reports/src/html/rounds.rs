@@ -18,8 +18,8 @@ const INTRO: &str = "Whether the run stood still: each plugin’s blocks of roun
                      beside each other, each a fresh process. A row that slopes drifts; steps between starts are what fresh processes of \
                      the same code differ by, and why a start is the replicate.";
 
-const CAPTION: &str = "A point is the median of neighbouring blocks; a red dot at the edge is a start’s farthest block outside its row. The last \
-                       rows are A', a second arm without a plugin, and control A’s own latency.";
+const CAPTION: &str = "A line goes through medians of neighbouring blocks; a red dot at the edge is the row’s farthest single block, outside of it. \
+                       The last rows are A', a second arm without a plugin, and control A’s own latency.";
 
 fn of_place(view: &View<'_>, index: usize, place: &Place<'_>) -> Option<String> {
     let track = |label: String, cell| Some(Track { label, cell, course: course(view.source(cell)?)? });
@@ -37,8 +37,10 @@ fn behind(place: &Place<'_>, tracks: &[Track<'_>]) -> String {
     let digits = decimals(place.largest_ns());
     let starts = tracks.iter().map(|track| track.course.starts.len()).max().unwrap_or(0);
     let titles: Vec<String> = (1..=starts).map(|number| format!(">start {number}")).collect();
-    let columns: Vec<&str> =
-        ["Plugin", ">blocks", ">second half − first"].into_iter().chain(titles.iter().map(String::as_str)).collect();
+    let columns: Vec<&str> = ["Plugin", ">blocks", ">second half − first", ">lowest block", ">highest block"]
+        .into_iter()
+        .chain(titles.iter().map(String::as_str))
+        .collect();
     let rows: Vec<TableRow> = tracks
         .iter()
         .map(|track| {
@@ -49,6 +51,8 @@ fn behind(place: &Place<'_>, tracks: &[Track<'_>]) -> String {
                 plugin(&track.cell.plugin, &track.cell.language),
                 Cell::Number(grouped(blocks)),
                 figure(track.course.drift_ns()),
+                figure(track.course.farthest(false).map(|(.., ns)| ns)),
+                figure(track.course.farthest(true).map(|(.., ns)| ns)),
             ];
             TableRow {
                 class: if track.cell.control.is_some() { "control" } else { "" },

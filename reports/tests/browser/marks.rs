@@ -25,6 +25,11 @@ pub(crate) fn check(name: &str, seen: &[Value], records: &[Record]) {
     // The chart's place on the page is in no record.
     let found = seen.iter().filter_map(|mark| found(mark.as_object().expect("a mark")));
     let mut found: Vec<Mark> = found.flat_map(scenario_marks::apart).collect();
+    // Which blocks are beyond the edges of their rows is the chart's own; those that are have the record's figure.
+    let far = farthest(record, summary);
+    let outside = |mark: &Mark| mark.0 == "outside";
+    found.iter().filter(|mark| outside(mark)).for_each(|mark| assert!(far.contains(mark), "{name}: {mark:?}"));
+    found.retain(|mark| !outside(mark));
     found.sort();
     expected.sort();
     let count = |marks: &[Mark]| {
@@ -190,6 +195,20 @@ fn rounds<'r>(place: &Place<'_>, source: impl Fn(&SummaryCell) -> &'r Cell) -> V
             ];
             let [plugin, host, _] = names(cell);
             all.push(mark("start", &[plugin, host].into_iter().chain(figures).collect::<Vec<_>>()));
+        }
+    }
+    all
+}
+
+/// The farthest blocks of each cell.
+fn farthest(record: &Record, summary: &Summary) -> Vec<Mark> {
+    let mut all = Vec::new();
+    for (cell, source) in summary.cells.iter().zip(&record.cells) {
+        let Some(course) = course(source) else { continue };
+        for (number, _, ns) in [true, false].into_iter().filter_map(|is_above| course.farthest(is_above)) {
+            let [plugin, host, _] = names(cell);
+            let start = course.starts[number].start;
+            all.push(mark("outside", &[plugin, host, ("start", start.to_string()), ("blockNs", ns.to_string())]));
         }
     }
     all
