@@ -5,6 +5,7 @@ use tollgate_record::Mode;
 use super::bars::trimmed;
 use super::canvas::{About, Anchor, Canvas, INK, MUTED, Mark, RULE, draw};
 use super::scale::Scale;
+use super::shapes::{Shape, draw_shape};
 use super::{FONT, WIDTH};
 use crate::article::{Article, ArticleRow, Measured};
 use crate::language;
@@ -53,18 +54,13 @@ fn extent(article: &Article) -> (f64, f64) {
 }
 
 /// Shapes, not only colours, tell places apart: circle for in process, square for the embedded gateway, triangle for
-/// a gateway of its own.
-fn shape(canvas: &mut Canvas<'_>, place: (Mode, &str), at: (i32, i32), mark: Mark) {
-    let (x, y) = at;
+/// a gateway of its own. A diamond is what is published.
+fn shape(place: (Mode, &str)) -> Shape {
     match place {
-        (Mode::InProcess, _) => canvas.circle(at, 6, mark),
-        (Mode::Live, name) if is_embedded(name) => canvas.rect((x - 6, y - 6), (x + 6, y + 6), mark),
-        (Mode::Live, _) => canvas.polygon(&[(x - 7, y + 6), (x, y - 7), (x + 7, y + 6)], mark),
+        (Mode::InProcess, _) => Shape::Circle,
+        (Mode::Live, name) if is_embedded(name) => Shape::Square,
+        (Mode::Live, _) => Shape::Triangle,
     }
-}
-
-fn diamond(canvas: &mut Canvas<'_>, (x, y): (i32, i32), mark: Mark) {
-    canvas.polygon(&[(x, y - 8), (x + 8, y), (x, y + 8), (x - 8, y)], mark);
 }
 
 /// What the legend says of a place, or of what is published.
@@ -97,10 +93,8 @@ fn legend(article: &Article) -> Vec<Item<'_>> {
 fn draw_legend(canvas: &mut Canvas<'_>, items: &[Item<'_>]) {
     for item in items {
         let (x, y) = item.at;
-        match item.place {
-            None => diamond(canvas, (x + 10, y), Mark::new(INK)),
-            Some(place) => shape(canvas, place, (x + 10, y), Mark::new(MUTED)),
-        }
+        let (shape, colour) = item.place.map_or((Shape::Diamond, INK), |place| (shape(place), MUTED));
+        draw_shape(canvas, shape, (x + 10, y), Mark::new(colour));
         canvas.text(item.name, (x + 26, y), Anchor::Start, FONT, Mark::new(INK));
     }
 }
@@ -116,7 +110,7 @@ fn draw_row(canvas: &mut Canvas<'_>, row: &ArticleRow, scale: &Scale, middle: i3
         .with("data-language", row.published.language)
         .with_figure("data-published-ns", Some(published))
         .tooltip(format!("{}, published: {} ms", row.published.name, row.published.ms));
-    diamond(canvas, (scale.px(published), middle), mark);
+    draw_shape(canvas, Shape::Diamond, (scale.px(published), middle), mark);
     for measured in &row.measured {
         point(canvas, row, measured, scale, middle);
     }
@@ -136,5 +130,5 @@ fn point(canvas: &mut Canvas<'_>, row: &ArticleRow, measured: &Measured, scale: 
         .with("data-host", &measured.host)
         .with_figure("data-added-ns", Some(added.p50))
         .tooltip(format!("{}, {}: {} µs", measured.plugin, measured.place, significant(added.p50 / 1_000.0)));
-    shape(canvas, (measured.mode, &measured.host), (scale.px(added.p50), middle), mark);
+    draw_shape(canvas, shape((measured.mode, &measured.host)), (scale.px(added.p50), middle), mark);
 }

@@ -1,18 +1,23 @@
 //! What a plugin costs before it has served anything, and what it holds in memory.
 
+use crate::charts;
 use crate::life_table::slope;
 use crate::lifecycle::Lifecycle;
 use crate::number::{bytes, duration, grouped, significant};
 use crate::text::name;
 
 use super::View;
-use super::parts::{Cell, TableRow, plugin, table};
+use super::parts::{Cell, TableRow, captioned, plugin, side_by_side, table};
 
 pub(super) fn body(view: &View<'_>) -> String {
     let lives = &view.summary.lifecycle;
     if lives.is_empty() {
         return String::new();
     }
+    let times = charts::life_times(lives, &view.id("times"));
+    let times = times.map(|svg| captioned("Chart: what it takes to bring plugins to life", &svg, TIMES));
+    let memory = charts::life_memory(lives, &view.id("memory"));
+    let memory = memory.map(|svg| captioned("Chart: memory that plugins hold", &svg, MEMORY));
     let columns = [
         "Plugin",
         "host",
@@ -31,11 +36,18 @@ pub(super) fn body(view: &View<'_>) -> String {
         "<p class=\"quiet\">Compile: from the artifact’s bytes to a loaded module. Instantiate: to a configured instance. \
          First request: of a fresh instance. There is no control for these; they are medians as measured. Memory: the \
          linear memory of a Wasm guest, or what a Lua VM has allocated, when it was instantiated and after that many \
-         requests.</p>{}{}",
+         requests.</p>{}{}{}",
+        side_by_side([times, memory].into_iter().flatten()),
         table("A plugin’s life in process", &columns, &rows),
         soaks(lives)
     )
 }
+
+const TIMES: &str = "Each time is a median as measured, on a logarithmic axis; those of later requests have the host’s own share in them. \
+                     The figures are in the table below.";
+
+const MEMORY: &str =
+    "Bar: memory after requests. Upright line: when it was instantiated. The figures are in the table below.";
 
 fn row(life: &Lifecycle) -> TableRow {
     let missing = || "–".to_owned();

@@ -122,8 +122,35 @@ fn of_one(record: &Record, summary: &Summary) -> Vec<Mark> {
         }
     }
     all.extend(loads(summary));
+    all.extend(lives(summary));
     let scenarios = record.scenarios.iter().zip(&summary.scenarios);
     all.extend(scenarios.flat_map(|(scenario, figures)| scenario_marks::of(scenario, figures)));
+    all
+}
+
+/// Times and memory of each plugin in process.
+fn lives(summary: &Summary) -> Vec<Mark> {
+    let mut all = Vec::new();
+    for life in &summary.lifecycle {
+        let named = [("plugin", life.plugin.clone()), ("host", life.host.clone())];
+        let with = |figures: &[(&'static str, String)]| named.iter().chain(figures).cloned().collect::<Vec<_>>();
+        let times = [
+            ("compile", life.compile_ns),
+            ("instantiate", life.instantiate_ns),
+            ("first request", life.first_request_ns),
+            ("request, p50", life.request_ns),
+        ];
+        // A warm request alone is no life.
+        if times[..3].iter().any(|(_, ns)| ns.is_some()) {
+            for (phase, ns) in times.into_iter().filter_map(|(phase, ns)| Some((phase, ns?))) {
+                all.push(mark("life", &with(&[("phase", phase.to_owned()), ("ns", ns.to_string())])));
+            }
+        }
+        if let Some(memory) = life.memory {
+            let sizes = [("startBytes", memory.start_bytes), ("endBytes", memory.end_bytes)];
+            all.push(mark("memory", &with(&sizes.map(|(name, size)| (name, size.to_string())))));
+        }
+    }
     all
 }
 

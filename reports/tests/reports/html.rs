@@ -142,8 +142,8 @@ fn the_report_has_all_its_parts() {
     }
     assert_eq!(
         page.matches("class=\"chart\"").count(),
-        5 * 3 + 1 + 1,
-        "bars, their parts, curves, shift and rounds per place, the article's and the load's"
+        5 * 3 + 1 + 2 + 1,
+        "bars, their parts, curves, shift and rounds per place, the article's, times and memory of lives, the load's"
     );
 }
 
@@ -386,7 +386,7 @@ fn a_place_without_a_figure_has_no_chart() {
     }
     failed.loads.clear();
     let page = html(&[failed]);
-    assert_eq!(page.matches("class=\"chart\"").count(), 5 * 2 + 1, "none for Envoy");
+    assert_eq!(page.matches("class=\"chart\"").count(), 5 * 2 + 1 + 2, "none for Envoy");
     assert!(page.contains("No plugin gave a figure here"));
     assert!(Document::parse(&main_of(&page)).is_ok());
 }
