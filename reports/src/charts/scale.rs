@@ -43,7 +43,7 @@ impl Scale {
         difference / (self.high - self.low) * (self.to_px - self.from_px)
     }
 
-    /// Round values within the axis: about `count` on a linear axis, 1-2-5 on a logarithmic one.
+    /// Round values within the axis: about `count` on a linear axis, 1-2-5 on a logarithmic one unless it is so short that these are fewer than three.
     pub(super) fn ticks(&self, count: usize) -> Vec<f64> {
         if self.log { self.log_ticks(count) } else { self.linear_ticks(count) }
     }
@@ -74,7 +74,14 @@ impl Scale {
                 .collect()
         };
         let fine = with(&[1.0, 2.0, 5.0]);
-        if fine.len() <= count { fine } else { with(&[1.0]) }
+        match fine.len() {
+            // On a short axis there may be none.
+            0..3 => {
+                Self { low: 10f64.powf(self.low), high: 10f64.powf(self.high), log: false, ..*self }.linear_ticks(6)
+            }
+            few if few <= count => fine,
+            _ => with(&[1.0]),
+        }
     }
 }
 
@@ -84,10 +91,11 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_inside() {
-        let cases: [(Scale, &[f64]); 3] = [
+        let cases: [(Scale, &[f64]); 4] = [
             (Scale::linear((0.0, 93.0), (0, 100)), &[0.0, 20.0, 40.0, 60.0, 80.0]),
             (Scale::linear((-3.0, 9.0), (0, 100)), &[0.0, 5.0]),
             (Scale::log((3.0, 40.0), (0, 100)), &[5.0, 10.0, 20.0]),
+            (Scale::log((17.0, 98.0), (0, 100)), &[20.0, 40.0, 60.0, 80.0]),
         ];
         for (scale, expected) in cases {
             assert_eq!(scale.ticks(5), expected, "{scale:?}");

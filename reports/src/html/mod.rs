@@ -6,6 +6,7 @@ mod breakdown;
 mod compare;
 mod cost;
 mod data;
+mod distribution;
 mod figures;
 mod lifecycle;
 mod load;
@@ -147,6 +148,7 @@ impl<'a> View<'a> {
             answer::head(self),
             self.section("added", "Added latency", &answer::charts(self)),
             self.section("parts", "Where the time goes", &looked_into(&breakdown::body)),
+            self.section("distributions", "Distributions", &looked_into(&distribution::body)),
             self.section("percentiles", "Percentiles", &looked_into(&percentiles::body)),
             self.section("shift", "Fast and slow requests", &looked_into(&shift::body)),
             self.section("rounds", "Rounds over time", &looked_into(&rounds::body)),
@@ -180,6 +182,7 @@ fn contents(shown: &[&View<'_>], of: usize, body: &str) -> String {
             let all = [
                 ("added", "Added latency"),
                 ("parts", "Parts"),
+                ("distributions", "Distributions"),
                 ("percentiles", "Percentiles"),
                 ("shift", "Shift"),
                 ("rounds", "Rounds"),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use tollgate_record::{Cell, Mode, Record};
 use tollgate_reports::{
-    Article, Place, Summary, SummaryCell, article, breakdowns, course, places, shift, summarize, trends,
+    Article, Place, Summary, SummaryCell, article, breakdowns, course, distributions, places, shift, summarize, trends,
 };
 
 use crate::scenario_marks;
@@ -82,6 +82,7 @@ fn of_one(record: &Record, summary: &Summary) -> Vec<Mark> {
         all.extend(bars(place));
         all.extend(curves(place));
         all.extend(rounds(place, source));
+        all.extend(spread(place, source));
         for row in &place.rows {
             let [plugin, host, _] = names(row.cell);
             for point in shift(source(row.cell), source(place.control.expect("a control"))) {
@@ -150,6 +151,35 @@ fn lives(summary: &Summary) -> Vec<Mark> {
             let sizes = [("startBytes", memory.start_bytes), ("endBytes", memory.end_bytes)];
             all.push(mark("memory", &with(&sizes.map(|(name, size)| (name, size.to_string())))));
         }
+    }
+    all
+}
+
+/// How requests are spread: in process without a row for no plugin.
+fn spread<'r>(place: &Place<'_>, source: impl Fn(&SummaryCell) -> &'r Cell) -> Vec<Mark> {
+    let control = place.control.filter(|_| place.mode == Mode::Live);
+    let cells: Vec<&SummaryCell> = control.into_iter().chain(place.rows.iter().map(|row| row.cell)).collect();
+    let sources: Vec<&Cell> = cells.iter().map(|cell| source(cell)).collect();
+    let Some(seen) = distributions(&sources) else { return Vec::new() };
+    let ends = [seen.edges_ns.first(), seen.edges_ns.last()].map(|ns| ns.expect("an edge").to_string());
+    let [from, to] = ends;
+    let bins = (seen.edges_ns.len() - 1).to_string();
+    let mut all = vec![mark("bins", &[("fromNs", from), ("toNs", to), ("bins", bins)])];
+    for (cell, of) in cells.iter().zip(&seen.cells) {
+        let Some(of) = of else { continue };
+        let first = of.counts.iter().position(|count| *count > 0).expect("a request");
+        let last = of.counts.iter().rposition(|count| *count > 0).expect("a request");
+        let counts: Vec<String> = of.counts[first..=last].iter().map(u64::to_string).collect();
+        let figures = [
+            ("faster", of.faster.to_string()),
+            ("slower", of.slower.to_string()),
+            ("firstBin", first.to_string()),
+            ("counts", counts.join(" ")),
+        ];
+        let [plugin, host, workload] = names(cell);
+        let named = [plugin.clone(), host.clone(), workload, variant(cell)];
+        all.push(mark("ridge", &named.into_iter().chain(figures).collect::<Vec<_>>()));
+        all.push(mark("median", &[plugin, host, ("p50Ns", of.p50_ns().to_string())]));
     }
     all
 }

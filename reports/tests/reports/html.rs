@@ -124,7 +124,19 @@ fn descendants<'a, 'i>(node: &Node<'a, 'i>, tag: &'static str) -> impl Iterator<
 #[test]
 fn the_report_has_all_its_parts() {
     let page = html(&[record(&Make::default())]);
-    let parts = ["added", "parts", "percentiles", "shift", "rounds", "article", "figures", "lifecycle", "load", "work"];
+    let parts = [
+        "added",
+        "parts",
+        "distributions",
+        "percentiles",
+        "shift",
+        "rounds",
+        "article",
+        "figures",
+        "lifecycle",
+        "load",
+        "work",
+    ];
     for id in parts.into_iter().chain(["failures", "method", "data"]) {
         assert!(page.contains(&format!("<section id=\"{id}\"")), "no section {id}");
     }
@@ -142,8 +154,8 @@ fn the_report_has_all_its_parts() {
     }
     assert_eq!(
         page.matches("class=\"chart\"").count(),
-        5 * 3 + 1 + 2 + 1,
-        "bars, their parts, curves, shift and rounds per place, the article's, times and memory of lives, the load's"
+        6 * 3 + 1 + 2 + 1,
+        "bars, their parts, distributions, curves, shift and rounds per place, the article's, times and memory of lives, the load's"
     );
 }
 
@@ -386,7 +398,7 @@ fn a_place_without_a_figure_has_no_chart() {
     }
     failed.loads.clear();
     let page = html(&[failed]);
-    assert_eq!(page.matches("class=\"chart\"").count(), 5 * 2 + 1 + 2, "none for Envoy");
+    assert_eq!(page.matches("class=\"chart\"").count(), 6 * 2 + 1 + 2, "none for Envoy");
     assert!(page.contains("No plugin gave a figure here"));
     assert!(Document::parse(&main_of(&page)).is_ok());
 }
