@@ -6,7 +6,7 @@ use crate::number::{decimals, us};
 use crate::place::Place;
 
 use super::View;
-use super::parts::{Cell, TableRow, figure, place_heading, plugin, side_by_side_few, table};
+use super::parts::{Cell, TableRow, figure, place_heading, plugin_in, side_by_side_few, table};
 
 pub(super) fn body(view: &View<'_>) -> String {
     let html = side_by_side_few(view.places.iter().enumerate().filter_map(|(index, place)| {
@@ -60,7 +60,7 @@ fn behind(place: &Place<'_>, breakdowns: &[Breakdown<'_>]) -> String {
                 let ns = of.parts.iter().find(|(other, _)| other == part);
                 Cell::Number(ns.map_or_else(|| "–".to_owned(), |(_, ns)| us(*ns, digits)))
             };
-            let head = [plugin(&of.row.cell.plugin, &of.row.cell.language), Cell::Main(us(of.added_ns, digits))];
+            let head = [plugin_in(place, of.row.cell), Cell::Main(us(of.added_ns, digits))];
             TableRow::new(head.into_iter().chain(parts.iter().map(figure)).collect())
         })
         .collect();

@@ -10,7 +10,7 @@ use crate::summary::SummaryCell;
 
 use super::View;
 use super::answer::interval;
-use super::parts::{Cell, TableRow, figure, place_heading, plugin, side_by_side_few, table};
+use super::parts::{Cell, TableRow, figure, place_heading, plugin_in, side_by_side_few, table};
 
 pub(super) fn body(view: &View<'_>) -> String {
     let html =
@@ -55,7 +55,7 @@ fn behind(place: &Place<'_>, all: &Distributions, rows: &[Ridge<'_>]) -> String 
     let row = |row: &Ridge<'_>| {
         let Ridge { cell, of, .. } = row;
         let (at, share) = of.fullest();
-        let mut cells = vec![plugin(&cell.plugin, &cell.language)];
+        let mut cells = vec![plugin_in(place, cell)];
         cells.extend(of.quantiles_ns.map(|ns| Cell::Number(us(ns as f64))));
         cells.extend([
             Cell::Number(interval(all.edges_ns[at], all.edges_ns[at + 1], 2)),
@@ -66,17 +66,7 @@ fn behind(place: &Place<'_>, all: &Distributions, rows: &[Ridge<'_>]) -> String 
         TableRow { class: if cell.control.is_some() { "control" } else { "" }, cells }
     };
     let caption = format!("How requests are spread, {}, µs", place.caption());
-    let columns = [
-        "Plugin",
-        ">p10",
-        ">p25",
-        ">p50",
-        ">p75",
-        ">p90",
-        ">fullest bin",
-        ">of the requests",
-        ">beyond the axis",
-        ">requests",
-    ];
+    let columns =
+        ["Plugin", ">p10", ">p25", ">p50", ">p75", ">p90", ">fullest bin", ">in it", ">beyond the axis", ">requests"];
     table(&caption, &columns, &rows.iter().map(row).collect::<Vec<_>>())
 }

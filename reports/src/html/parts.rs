@@ -2,6 +2,7 @@
 
 use crate::language;
 use crate::place::Place;
+use crate::summary::SummaryCell;
 use crate::text::{command, escape, name};
 
 /// Puts values at the `{{markers}}` of a template. Values are not searched for markers: they hold names that we did
@@ -176,6 +177,14 @@ pub(super) fn chip_styles() -> String {
 /// A plugin's name with its language's colour, as HTML.
 pub(super) fn plugin(plugin: &str, language_name: &str) -> Cell {
     Cell::Html(format!("{}{}", chip(language_name), escape(&name(plugin, 40))))
+}
+
+/// The same in a place, with its host where that has the plugin several times, as one script in several Luas.
+pub(super) fn plugin_in(place: &Place<'_>, cell: &SummaryCell) -> Cell {
+    match place.rows.iter().filter(|row| row.cell.plugin == cell.plugin).count() {
+        0 | 1 => plugin(&cell.plugin, &cell.language),
+        _ => plugin(&format!("{}, {}", name(&cell.plugin, 40), name(&cell.host, 20)), &cell.language),
+    }
 }
 
 /// Terms and what they are, as a list; values are HTML.

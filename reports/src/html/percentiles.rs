@@ -5,7 +5,7 @@ use crate::number::{grouped, significant};
 use crate::place::Place;
 
 use super::View;
-use super::parts::{Cell, TableRow, figure, place_heading, plugin, side_by_side_few, table};
+use super::parts::{Cell, TableRow, figure, place_heading, plugin_in, side_by_side_few, table};
 
 pub(super) fn body(view: &View<'_>) -> String {
     let html = side_by_side_few(view.places.iter().enumerate().filter_map(|(index, place)| {
@@ -34,7 +34,7 @@ fn behind(place: &Place<'_>) -> String {
             Some(TableRow {
                 class: if cell.control.is_some() { "control" } else { "" },
                 cells: vec![
-                    plugin(&cell.plugin, &cell.language),
+                    plugin_in(place, cell),
                     figure(at.p50),
                     figure(at.p90),
                     figure(at.p99),

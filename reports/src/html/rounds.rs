@@ -6,7 +6,7 @@ use crate::place::Place;
 use crate::rounds::course;
 
 use super::View;
-use super::parts::{Cell, TableRow, figure, place_heading, plugin, side_by_side_few, table};
+use super::parts::{Cell, TableRow, figure, place_heading, plugin_in, side_by_side_few, table};
 
 pub(super) fn body(view: &View<'_>) -> String {
     let html =
@@ -19,7 +19,7 @@ const INTRO: &str = "Whether the run stood still: each plugin’s blocks of roun
                      the same code differ by, and why a start is the replicate.";
 
 const CAPTION: &str = "A line goes through medians of neighbouring blocks; a red dot at the edge is the row’s farthest single block, outside of it. \
-                       The last rows are A', a second arm without a plugin, and control A’s own latency.";
+                       The last rows are A', a second arm without a plugin_in, and control A’s own latency.";
 
 fn of_place(view: &View<'_>, index: usize, place: &Place<'_>) -> Option<String> {
     let track = |label: String, cell| Some(Track { label, cell, course: course(view.source(cell)?)? });
@@ -48,7 +48,7 @@ fn behind(place: &Place<'_>, tracks: &[Track<'_>]) -> String {
             let of_start = |at: usize| figure(track.course.starts.get(at).map(|start| start.median_ns));
             let blocks = track.course.starts.iter().map(|start| start.blocks).sum();
             let head = [
-                plugin(&track.cell.plugin, &track.cell.language),
+                plugin_in(place, track.cell),
                 Cell::Number(grouped(blocks)),
                 figure(track.course.drift_ns()),
                 figure(track.course.farthest(false).map(|(.., ns)| ns)),

@@ -10,7 +10,7 @@ use crate::shift::{ShiftPoint, shift};
 
 use super::View;
 use super::answer::interval;
-use super::parts::{Cell, TableRow, figure, place_heading, plugin, side_by_side_few, table};
+use super::parts::{Cell, TableRow, figure, place_heading, plugin_in, side_by_side_few, table};
 
 pub(super) fn body(view: &View<'_>) -> String {
     let html =
@@ -23,7 +23,7 @@ const INTRO: &str = "The shift function: a quantile of the requests with the plu
                      all, as collecting garbage is. Requests timed one by one, which are not paired: for the price of a plugin read \
                      the added latency.";
 
-const CAPTION: &str = "From fast requests to slow ones. The grey band is what A', a second arm without a plugin, reads. A line ends where \
+const CAPTION: &str = "From fast requests to slow ones. The grey band is what A', a second arm without a plugin_in, reads. A line ends where \
                        a start has fewer than ten requests above the quantile.";
 
 fn of_place(view: &View<'_>, index: usize, place: &Place<'_>) -> Option<String> {
@@ -67,8 +67,8 @@ fn behind(place: &Place<'_>, plugins: &[Shifted<'_, '_>], noise: &[ShiftPoint]) 
         };
         TableRow { class, cells: std::iter::once(head).chain((0..longest.len()).map(figure)).collect() }
     };
-    let head = |row: &Row<'_>| plugin(&row.cell.plugin, &row.cell.language);
+    let head = |row: &Row<'_>| plugin_in(place, row.cell);
     let mut rows: Vec<TableRow> = plugins.iter().map(|shifted| row("", head(shifted.row), &shifted.points)).collect();
-    rows.extend(place.noise.map(|cell| row("control", plugin(&cell.plugin, &cell.language), noise)));
+    rows.extend(place.noise.map(|cell| row("control", plugin_in(place, cell), noise)));
     table(&format!("Quantile with the plugin minus quantile without, {}, µs", place.caption()), &columns, &rows)
 }

@@ -390,6 +390,26 @@ fn calls_that_mean_the_same_share_a_column() {
     }
 }
 
+/// One script in several Luas is in one place, and every row says which it is.
+#[test]
+fn rows_of_one_plugin_on_several_hosts_have_their_hosts() {
+    let mut record = record(&Make { requests: 200, envoy: false, ..Make::default() });
+    let like = |cell: &&tollgate_record::Cell| cell.id.host == "luajit";
+    let mut others: Vec<_> = record.cells.iter().filter(like).cloned().collect();
+    others.iter_mut().for_each(|cell| cell.id.host = "lua54".to_owned());
+    assert!(!others.is_empty());
+    record.cells.extend(others);
+    let main = main_of(&html(&[record]));
+    let document = Document::parse(&main).expect("well formed");
+    for section in ["added", "distributions", "percentiles", "shift", "rounds", "parts"] {
+        let section = document.descendants().find(|node| node.attribute("id") == Some(section)).expect(section);
+        let heads: Vec<&str> = descendants(&section, "th").filter_map(|head| head.last_child()?.text()).collect();
+        for row in ["lua, luajit", "lua, lua54"] {
+            assert!(heads.contains(&row), "no {row} in {heads:?}");
+        }
+    }
+}
+
 #[test]
 fn a_place_without_a_figure_has_no_chart() {
     let mut failed = record(&Make { requests: 20, ..Make::default() });
