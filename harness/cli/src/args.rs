@@ -57,7 +57,7 @@ pub(crate) enum Verb {
     /// Whether a plugin got slower: a verdict and an exit status for CI
     #[command(after_help = gate::GATE_EXAMPLES)]
     Gate(gate::GateArgs),
-    /// How often the in-process gate is wrong on this machine: false alarms, slowdowns found, bias, coverage
+    /// How often a gate is wrong on this machine: false alarms, slowdowns found, bias, coverage
     #[command(after_help = prove::PROVE_EXAMPLES)]
     Prove(prove::ProveArgs),
     /// What happens to requests while plugins are exchanged, fail, or are many, on a gateway

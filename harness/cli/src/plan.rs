@@ -113,10 +113,16 @@ fn timed_with_limits(selection: &Selection) -> bool {
 /// The command that repeats the run: what was typed or set, and the seed where it was drawn. The program's own path is of
 /// this machine only and says nothing.
 pub(crate) fn command_line(seed: u64) -> Vec<String> {
-    let mut words: Vec<String> = vec!["tollgate".to_owned()];
-    words.extend(settings::words().iter().skip(1).map(|word| word.to_string_lossy().into_owned()));
+    let mut words = command_words();
     if !words.iter().any(|word| word == "--seed" || word.starts_with("--seed=")) {
         words.extend(["--seed".to_owned(), seed.to_string()]);
     }
     words
+}
+
+/// The same where nothing is drawn.
+pub(crate) fn command_words() -> Vec<String> {
+    let typed = settings::words();
+    let words = typed.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+    ["tollgate".to_owned()].into_iter().chain(words).collect()
 }

@@ -32,7 +32,7 @@ pub(crate) fn arm_limit<'a>(arms: impl IntoIterator<Item = &'a Arm>) -> Duration
 /// Verifies in-process arms in worker processes; `on` gets each result as it comes. Controls have nothing to verify.
 /// Returns false when interrupted.
 pub(crate) fn verify(arms: &[Arm], on: &mut dyn FnMut(&CellId, Verdict) -> anyhow::Result<()>) -> anyhow::Result<bool> {
-    verify_in(None, arms, on)
+    verify_as(None, None, arms, on)
 }
 
 /// The same in processes of that program: another build.
@@ -41,9 +41,27 @@ pub(crate) fn verify_in(
     arms: &[Arm],
     on: &mut dyn FnMut(&CellId, Verdict) -> anyhow::Result<()>,
 ) -> anyhow::Result<bool> {
+    verify_as(program, None, arms, on)
+}
+
+/// The same in processes that leave machine code to the next ones, in a folder that only we can write.
+pub(crate) fn verify_keeping(
+    code: Option<&Path>,
+    arms: &[Arm],
+    on: &mut dyn FnMut(&CellId, Verdict) -> anyhow::Result<()>,
+) -> anyhow::Result<bool> {
+    verify_as(None, code, arms, on)
+}
+
+fn verify_as(
+    program: Option<&Path>,
+    code: Option<&Path>,
+    arms: &[Arm],
+    on: &mut dyn FnMut(&CellId, Verdict) -> anyhow::Result<()>,
+) -> anyhow::Result<bool> {
     let mut left: Vec<WorkerArm> = arms.iter().filter(|arm| arm.plugin.is_some()).map(WorkerArm::from).collect();
     while !left.is_empty() {
-        let job = Job::Verify { arms: left.clone() };
+        let job = Job::Verify { arms: left.clone(), code: code.map(Path::to_owned) };
         let end = run_job_in(program, &job, arm_limit(arms), &mut |message| {
             let (cell, verdict) = match message {
                 Message::Verified { cell, counters, proof } => (cell, Verdict::Verified { counters, proof }),

@@ -344,3 +344,43 @@ fn a_killed_proof_is_gone_on_with_and_more_runs_are_added_to_it() {
     assert_eq!(status(&output), 0, "{}", stderr(&output));
     assert!(stderr(&output).contains("stopped before a run was done"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_killed_proof_of_counters_is_gone_on_with_and_more_runs_are_added_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let (journal, path) = (folder.path().join("prove-journal.jsonl"), folder.path().join("prove.json"));
+    let record = path.to_str().unwrap();
+    let prove = |what: &'static str, runs: &'static str, more: &[&'static str]| {
+        [&["prove", what, "--counters", "--quiet", "--runs", runs], more].concat()
+    };
+    let args = [&prove("power", "15", &["--plugin", "boundary"])[..], &["--out", out]].concat();
+    let before = killed_when(&args, || ProveRecord::read(&journal).ok().filter(|record| record.runs.len() >= 3));
+    let output = run(&["resume", "--quiet", out]);
+    assert_eq!(status(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    let resumed = ProveRecord::read(&path).unwrap();
+    assert_eq!((resumed.runs.len(), resumed.interrupted, resumed.sittings.len()), (30, false, 1));
+    assert_eq!(resumed.runs[..before.runs.len()], before.runs);
+    assert!(!journal.exists());
+
+    let continued = |args: &[&str]| run(&[args, &["--out", out, "--continue", record]].concat());
+    let output = continued(&prove("power", "16", &["--plugin", "boundary"]));
+    assert_eq!(status(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    let more = ProveRecord::read(&path).unwrap();
+    assert_eq!((more.runs.len(), &more.runs[..30], more.sittings.len()), (32, &resumed.runs[..], 2));
+    for (args, said) in [
+        (prove("power", "16", &["--plugin", "boundary"]), "32 runs already"),
+        (prove("aa", "99", &["--plugin", "boundary"]), "another question"),
+        (prove("power", "99", &["--plugin", "cpp-raw"]), "another plugin"),
+        (prove("power", "99", &["--plugin", "boundary", "--workload", "noop"]), "other hosts or workloads"),
+        (vec!["prove", "power", "--plugin", "boundary", "--runs", "99"], "other settings of the gate"),
+    ] {
+        let output = continued(&args);
+        assert_eq!(status(&output), 2, "{said}: {}{}", stdout(&output), stderr(&output));
+        assert!(stderr(&output).contains(said), "{said}: {}", stderr(&output));
+    }
+
+    // The time that is allowed may be too short for a run.
+    let output = run(&[&prove("aa", "2", &["--time-limit", "1ms"])[..], &["--out", out]].concat());
+    assert!(stderr(&output).contains("stopped before a run was done"), "{}", stderr(&output));
+}

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use tollgate_record::{
-    Environment, GatePlan, LiveGate, LivePlan, PROVE_SCHEMA, Placement, ProveEntry, ProveRecord, ProveRun,
-    ProveSubject, ProvedCell, ProvedLive, Sitting,
+    ChangedFigure, CountersPlan, Environment, GatePlan, LiveGate, LivePlan, PROVE_SCHEMA, Placement, ProveEntry,
+    ProveRecord, ProveRun, ProveSubject, ProvedCell, ProvedCount, ProvedCounters, ProvedLive, PutIn, Sitting,
 };
 use tollgate_reports::gate::{proof_table, proof_text, proved};
 
@@ -48,7 +48,14 @@ fn in_process() -> ProveRecord {
         high_ppb: Some(11_000_000),
         smallest_ppb: Some(8_000_000),
     };
-    let run = ProveRun { asked_ppm: 10_000, took_ms: 9, finished_unix_ms: Some(4), cells: vec![cell], live: None };
+    let run = ProveRun {
+        asked_ppm: 10_000,
+        took_ms: 9,
+        finished_unix_ms: Some(4),
+        cells: vec![cell],
+        live: None,
+        counters: None,
+    };
     ProveRecord {
         schema: PROVE_SCHEMA.into(),
         tollgate_version: "0.1.0".into(),
@@ -76,6 +83,7 @@ fn in_process() -> ProveRecord {
             apart: false,
         }),
         live: None,
+        counters: None,
         wanted: Some(2),
         subjects: vec![ProveSubject {
             host: "wasmtime".into(),
@@ -115,7 +123,14 @@ fn live() -> ProveRecord {
         high_ps: Some(1_000_000),
         smallest_ps: None,
     };
-    let run = ProveRun { asked_ppm: 0, took_ms: 9, finished_unix_ms: None, cells: Vec::new(), live: Some(live) };
+    let run = ProveRun {
+        asked_ppm: 0,
+        took_ms: 9,
+        finished_unix_ms: None,
+        cells: Vec::new(),
+        live: Some(live),
+        counters: None,
+    };
     ProveRecord {
         plan: None,
         live: Some(LivePlan { gateway: "envoy".into(), gate, start_ms: 2_000, spin_ns: 10_000, seed: 7 }),
@@ -126,10 +141,30 @@ fn live() -> ProveRecord {
     }
 }
 
-/// Small records of both gates, a journal of each, and half of it.
+fn counters() -> ProveRecord {
+    let change = ChangedFigure { what: "bytes out".into(), base: Some(7), head: None };
+    let cell = ProvedCount {
+        host: "wasmtime".into(),
+        workload: "headers".into(),
+        verdict: "regression".into(),
+        changes: vec![change],
+        failure: Some("x".into()),
+    };
+    let counters = Some(ProvedCounters { put_in: PutIn::Byte, cells: vec![cell] });
+    let run = ProveRun { asked_ppm: 0, took_ms: 9, finished_unix_ms: None, cells: Vec::new(), live: None, counters };
+    ProveRecord {
+        plan: None,
+        counters: Some(CountersPlan { processes: 2 }),
+        runs: vec![run],
+        sittings: Vec::new(),
+        ..in_process()
+    }
+}
+
+/// Small records of all gates, a journal of each, and half of it.
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
-    for record in [in_process(), live()] {
+    for record in [in_process(), live(), counters()] {
         let begin = ProveRecord { runs: Vec::new(), sittings: Vec::new(), ..record.clone() };
         let mut entries = vec![ProveEntry::Begin(Box::new(begin))];
         entries.extend(record.runs.iter().cloned().map(ProveEntry::Run));

@@ -20,6 +20,8 @@ mod inspect;
 mod key;
 mod limits;
 mod log;
+#[cfg(feature = "wasm")]
+mod logged;
 #[cfg(feature = "lua")]
 pub mod lua;
 #[cfg(feature = "luajit")]
@@ -31,6 +33,8 @@ mod native;
 mod observation;
 mod precompiled;
 mod repeat;
+#[cfg(feature = "wasm")]
+mod rewrite;
 pub mod runner;
 #[cfg(feature = "wasm")]
 mod slowed;
@@ -55,8 +59,11 @@ pub use headers::Headers;
 pub use host::{ABSENT_HOSTS, Action, After, HOSTS, Host, Instance, Module, host, host_for, hosts_here};
 #[cfg(all(feature = "luajit", feature = "wasm"))]
 pub use inspect::{Import, Inspection, LuaInspection, Memory, Section, Standing, Start, WasmInspection, inspect};
+#[cfg(feature = "wasm")]
+pub use logged::logged;
 pub use measure::{Arm, Bench, Lifecycle};
 pub use mirrored::{Contender, Failed, Mirrored, MirroredRounds, median_pair, mirrored};
+pub use modules::keep_code_in;
 pub use observation::Observation;
 pub use precompiled::Precompiled;
 pub use repeat::{Repeated, repeat};

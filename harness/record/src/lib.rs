@@ -44,7 +44,8 @@ pub use load::{ArmLoad, Arrivals, Capacity, Faults, Load, Traffic, Window};
 pub use memory::{Memory, MemorySample, MemorySampler, Soak};
 pub use plan::{Plan, TimeBudget};
 pub use prove::{
-    LivePlan, PROVE_SCHEMA, ProveEntry, ProveRecord, ProveRun, ProveSubject, ProvedCell, ProvedLive, Sitting,
+    ChangedFigure, CountersPlan, LivePlan, PROVE_SCHEMA, ProveEntry, ProveRecord, ProveRun, ProveSubject, ProvedCell,
+    ProvedCount, ProvedCounters, ProvedLive, PutIn, Sitting,
 };
 pub use record::{Record, SCHEMA};
 pub use scale::{Chain, Footprint, Scale, VmUse};

@@ -34,12 +34,15 @@ pub struct ProveRecord {
     pub plugin: String,
     /// Busy neighbours, one for each core; 0 for none of ours.
     pub hogs: u32,
-    /// The plan of each run of the in-process gate but for its seed; none where it was the live gate.
+    /// The plan of each run of the in-process gate but for its seed; none where it was another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<GatePlan>,
-    /// The plan of each run of the live gate; none where it was the one in process.
+    /// The plan of each run of the live gate; none where it was another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<LivePlan>,
+    /// The plan of each run of the counters gate; none where it was another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<CountersPlan>,
     /// How many runs were asked for; none in records that do not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted: Option<u32>,
@@ -68,6 +71,14 @@ pub struct LivePlan {
     pub spin_ns: u64,
     /// Seed that all runs have theirs from.
     pub seed: u64,
+}
+
+/// How each run of the counters gate counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CountersPlan {
+    /// Fresh processes, each of which counts both sides.
+    pub processes: u32,
 }
 
 /// A cell that every run judged.
@@ -113,11 +124,78 @@ pub struct ProveRun {
     /// When it was done, milliseconds since 1970; none in records that do not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_unix_ms: Option<u64>,
-    /// What each cell came to; empty of a live gate.
+    /// What each cell came to; empty where it was not the in-process gate.
     pub cells: Vec<ProvedCell>,
-    /// What a live gate came to; none of one in process.
+    /// What a live gate came to; none of another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<ProvedLive>,
+    /// What a counters gate came to; none of another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<ProvedCounters>,
+}
+
+/// What head of a counters gate was made to do more than base, in each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PutIn {
+    /// Nothing: both sides are the artifact as it is.
+    Nothing,
+    /// One host call, which hands over nothing.
+    HostCall,
+    /// One byte that a host call hands over.
+    Byte,
+}
+
+impl PutIn {
+    /// All of them, by their numbers.
+    pub const ALL: [Self; 3] = [Self::Nothing, Self::HostCall, Self::Byte];
+}
+
+/// What a run of a counters gate came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProvedCounters {
+    /// What head does more: the truth.
+    pub put_in: PutIn,
+    /// What each cell came to.
+    pub cells: Vec<ProvedCount>,
+}
+
+/// What a cell of such a run came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProvedCount {
+    /// Name of the host.
+    pub host: String,
+    /// Name of the workload.
+    pub workload: String,
+    /// The verdict.
+    pub verdict: String,
+    /// Figures that differ, as the gate named them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ChangedFigure>,
+    /// What failed, in words, where nothing was counted; none otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+impl ProvedCount {
+    /// Whether a figure whose name begins so is larger in head.
+    pub fn has_more(&self, name: &str) -> bool {
+        self.changes.iter().any(|change| change.what.starts_with(name) && change.head > change.base)
+    }
+}
+
+/// A figure that is not the same on both sides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangedFigure {
+    /// What was counted, in the gate's words: `host call proxy_log`, `bytes out`.
+    pub what: String,
+    /// Of base; none where it was not counted.
+    pub base: Option<u64>,
+    /// Of head; none where it was not counted.
+    pub head: Option<u64>,
 }
 
 /// What a run of a live gate came to.
@@ -258,10 +336,12 @@ impl ProveRecord {
 
     /// Whether runs of a gate can have given this.
     fn check(&self) -> Result<(), String> {
-        match (&self.plan, &self.live) {
-            (Some(plan), None) => plan.check()?,
-            (None, Some(live)) => live.check()?,
-            _ => return Err("it is of no gate, or of two".to_owned()),
+        match (&self.plan, &self.live, &self.counters) {
+            (Some(plan), None, None) => plan.check()?,
+            (None, Some(live), None) => live.check()?,
+            (None, None, Some(CountersPlan { processes: 2.. })) => {}
+            (None, None, Some(_)) => return Err("its plan is none: one process tells nothing of another".to_owned()),
+            _ => return Err("it is of no gate, or of several".to_owned()),
         }
         let runs = self.runs.len() as u64;
         let first_runs = self.sittings.iter().map(|sitting| u64::from(sitting.first_run));
@@ -269,9 +349,21 @@ impl ProveRecord {
             return Err("its sittings are not in order".to_owned());
         }
         for (number, run) in self.runs.iter().enumerate() {
-            run.check(self.live.is_some()).map_err(|what| format!("run {number} {what}"))?;
+            run.check(self.live.is_some(), self.counters.is_some()).map_err(|what| format!("run {number} {what}"))?;
         }
         Ok(())
+    }
+}
+
+impl ProveRun {
+    /// What head was asked to cost more, 0 for two sides alike: parts per million of a request in process, nanoseconds live,
+    /// the number of what was put in of counters.
+    pub fn asked(&self) -> u64 {
+        match (&self.live, &self.counters) {
+            (Some(live), _) => live.truth_ns,
+            (None, Some(counters)) => counters.put_in as u64,
+            (None, None) => u64::from(self.asked_ppm),
+        }
     }
 }
 
@@ -286,13 +378,17 @@ impl LivePlan {
 }
 
 impl ProveRun {
-    fn check(&self, is_live: bool) -> Result<(), &'static str> {
-        if self.live.is_some() != is_live || (is_live && !self.cells.is_empty()) {
+    fn check(&self, is_live: bool, is_counters: bool) -> Result<(), &'static str> {
+        let is_in_process = !is_live && !is_counters;
+        if (self.live.is_some(), self.counters.is_some()) != (is_live, is_counters)
+            || !(is_in_process || self.cells.is_empty())
+        {
             return Err("is of another gate");
         }
         let of_cells = self.cells.iter().map(|cell| (&cell.verdict, cell.low_ppb, cell.high_ppb));
         let of_live = self.live.iter().map(|live| (&live.verdict, live.low_ps, live.high_ps));
-        for (verdict, low, high) in of_cells.chain(of_live) {
+        let of_counters = self.counters.iter().flat_map(|of| &of.cells).map(|cell| (&cell.verdict, None, None));
+        for (verdict, low, high) in of_cells.chain(of_live).chain(of_counters) {
             if !VERDICTS.contains(&verdict.as_str()) {
                 return Err("has a verdict that there is not");
             }

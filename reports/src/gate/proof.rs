@@ -1,7 +1,7 @@
 //! What many runs of a gate whose right answer was known say of the gate: counts, with exact intervals.
 
 use serde::Serialize;
-use tollgate_record::{LivePlan, ProveRecord, ProveRun, ProvedCell, ProvedLive};
+use tollgate_record::{LivePlan, ProveRecord, ProveRun, ProvedCell, ProvedCount, ProvedLive, PutIn};
 
 use super::binomial::clopper_pearson;
 use super::{Unit, Verdict};
@@ -42,13 +42,16 @@ impl Count {
     }
 }
 
-/// All runs with one slowdown. Figures are in the unit of the gate: a share of base in process, nanoseconds live.
+/// All runs with one slowdown. Figures are in the unit of the gate: a share of base in process, nanoseconds live, one more
+/// of what is counted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Proved {
     /// Unit of the figures.
     pub unit: Unit,
     /// What head was asked to cost more; 0 for two sides alike.
     pub asked: f64,
+    /// What head was made to do more; null where it was to take longer.
+    pub put_in: Option<PutIn>,
     /// Runs in which all cells have a verdict that is neither wrong nor inconclusive.
     pub right: Count,
     /// Runs in which a cell was said to be a regression.
@@ -62,7 +65,8 @@ pub struct Proved {
     /// Of those, runs in which a control failed.
     pub control_failed: u32,
     /// Runs with a verdict that is wrong: a regression or an improvement of two sides alike; a slowdown beyond the margin
-    /// that is said to be none. Inconclusive is never wrong.
+    /// that is said to be none; of counters, one more that is not named among the changes, or a failure of a plugin that did
+    /// not fail before. Inconclusive is never wrong.
     pub wrong: Count,
     /// Median, over runs and cells, of estimate minus truth; null without an estimate.
     pub bias: Option<f64>,
@@ -90,6 +94,8 @@ pub(super) struct Judged {
     estimate: Option<f64>,
     interval: Option<(f64, f64)>,
     smallest: Option<f64>,
+    /// Whether the gate said something of it that is not so, whatever the verdict.
+    misled: bool,
 }
 
 impl Judged {
@@ -103,6 +109,7 @@ impl Judged {
             estimate: cell.estimate_ppb.map(share),
             interval: cell.low_ppb.map(share).zip(cell.high_ppb.map(share)),
             smallest: cell.smallest_ppb.map(share),
+            misled: false,
         }
     }
 
@@ -116,11 +123,33 @@ impl Judged {
             estimate: live.estimate_ps.map(ns),
             interval: live.low_ps.map(ns).zip(live.high_ps.map(ns)),
             smallest: live.smallest_ps.map(ns),
+            misled: false,
+        }
+    }
+
+    fn of_count(cell: &ProvedCount, put_in: PutIn) -> Self {
+        let verdict = verdict(&cell.verdict);
+        // Found is what is named, not what happened to be red for something else.
+        let is_named = match put_in {
+            PutIn::Nothing => true,
+            PutIn::HostCall => cell.has_more("host call "),
+            PutIn::Byte => cell.has_more("bytes out"),
+        };
+        Self {
+            verdict,
+            control_failed: false,
+            truth: if put_in == PutIn::Nothing { 0.0 } else { 1.0 },
+            margin: 0.0,
+            estimate: None,
+            interval: None,
+            smallest: None,
+            misled: cell.failure.is_some() || verdict == Verdict::Regression && !is_named,
         }
     }
 
     pub(super) fn is_wrong(&self) -> bool {
         match self.verdict {
+            _ if self.misled => true,
             Verdict::Inconclusive => false,
             Verdict::Improvement => true,
             Verdict::Regression => self.truth <= 0.0,
@@ -148,26 +177,34 @@ pub(super) fn judged(record: &ProveRecord, run: &ProveRun) -> Vec<Judged> {
     if let Some((plan, live)) = record.live.as_ref().zip(run.live.as_ref()) {
         return vec![Judged::of_live(live, plan)];
     }
+    if let Some(counters) = &run.counters {
+        return counters.cells.iter().map(|cell| Judged::of_count(cell, counters.put_in)).collect();
+    }
     let margin = record.plan.as_ref().map_or(0.0, |plan| f64::from(plan.margin_ppm) / 1e6);
     run.cells.iter().map(|cell| Judged::of_cell(cell, margin)).collect()
 }
 
 /// Unit of the figures of a record.
 pub(super) fn unit(record: &ProveRecord) -> Unit {
-    if record.live.is_some() { Unit::Nanoseconds } else { Unit::Share }
+    match (&record.live, &record.counters) {
+        (Some(_), _) => Unit::Nanoseconds,
+        (None, Some(_)) => Unit::Count,
+        (None, None) => Unit::Share,
+    }
 }
 
 /// The runs by what head was asked to cost, in the order of it.
 pub fn proved(record: &ProveRecord) -> Vec<Proved> {
-    let asked = |run: &ProveRun| run.live.as_ref().map_or(u64::from(run.asked_ppm), |live| live.truth_ns);
-    let mut all: Vec<u64> = record.runs.iter().map(asked).collect();
+    let mut all: Vec<u64> = record.runs.iter().map(ProveRun::asked).collect();
     all.sort_unstable();
     all.dedup();
     let of = |of: u64| {
-        let runs: Vec<&ProveRun> = record.runs.iter().filter(|run| asked(run) == of).collect();
+        let runs: Vec<&ProveRun> = record.runs.iter().filter(|run| run.asked() == of).collect();
         let asked = match unit(record) {
             Unit::Share => of as f64 / 1e6,
-            Unit::Count | Unit::Nanoseconds => of as f64,
+            Unit::Nanoseconds => of as f64,
+            // Whatever it is one of.
+            Unit::Count => of.min(1) as f64,
         };
         sum_up(record, asked, &runs)
     };
@@ -191,6 +228,7 @@ fn sum_up(record: &ProveRecord, asked: f64, runs: &[&ProveRun]) -> Proved {
     Proved {
         unit: unit(record),
         asked,
+        put_in: runs.first().and_then(|run| Some(run.counters.as_ref()?.put_in)),
         right: Count::new(runs_with(&is_right), all),
         regression: counted(Verdict::Regression),
         improvement: counted(Verdict::Improvement),

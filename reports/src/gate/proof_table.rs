@@ -6,7 +6,7 @@ use tollgate_record::ProveRecord;
 
 use super::Unit;
 use super::proof::{Count, Judged, Proved, bias, covered, judged, proved, unit};
-use super::proof_text::unfinished;
+use super::proof_text::{put_in, seconds, unfinished};
 use crate::markdown::escape;
 use crate::number::percent;
 use crate::text;
@@ -33,7 +33,7 @@ pub fn proof_table(records: &[ProveRecord]) -> String {
         let proofs = proved(record);
         out.extend(proofs.iter().map(|proved| row(record, proved, proofs.len() > 1)));
     }
-    for wanted in [Unit::Share, Unit::Nanoseconds] {
+    for wanted in [Unit::Count, Unit::Share, Unit::Nanoseconds] {
         let of: Vec<&ProveRecord> = records.iter().filter(|record| unit(record) == wanted).collect();
         if of.iter().any(|record| !record.runs.is_empty()) {
             out.push_str(&format!("\n{}\n", together(&of, wanted)));
@@ -44,11 +44,13 @@ pub fn proof_table(records: &[ProveRecord]) -> String {
 
 fn row(record: &ProveRecord, proved: &Proved, several: bool) -> String {
     let mut command = code(&text::command(&command(record)));
-    let side = format!("{}{}", proved.unit.signed(proved.asked), proved.unit.suffix());
-    match proved.asked {
-        _ if !several => {}
-        0.0 => command.push_str(", alike"),
-        _ => command.push_str(&format!(", {side}")),
+    let side = match (proved.put_in, proved.asked) {
+        (Some(more), _) => put_in(more).to_owned(),
+        (None, 0.0) => "alike".to_owned(),
+        (None, asked) => format!("{}{}", proved.unit.signed(asked), proved.unit.suffix()),
+    };
+    if several {
+        command.push_str(&format!(", {side}"));
     }
     if let Some(unfinished) = unfinished(record) {
         command.push_str(&format!(" ({unfinished})"));
@@ -62,9 +64,14 @@ fn row(record: &ProveRecord, proved: &Proved, several: bool) -> String {
     let right = format!("{} of {}{word}", proved.right.count, proved.right.of);
     let wrong = format!("{} ({})", proved.wrong.count, proved.wrong.interval());
     let not_said = proved.right.of - proved.right.count - proved.wrong.count;
-    let took = format!("{:.1} s", proved.took_ms / 1e3);
-    let bias = proved.bias.map_or_else(|| "unknown".to_owned(), |bias| points(proved.unit, bias));
-    let covered = format!("{} of {}", proved.covered.count, proved.covered.of);
+    let took = format!("{} s", seconds(proved.took_ms));
+    let (bias, covered) = match (proved.unit, proved.bias) {
+        (Unit::Count, _) => ("exact".to_owned(), "none".to_owned()),
+        (unit, bias) => (
+            bias.map_or_else(|| "unknown".to_owned(), |bias| points(unit, bias)),
+            format!("{} of {}", proved.covered.count, proved.covered.of),
+        ),
+    };
     format!("| {command} | {right} | {wrong} | {not_said} | {took} | {bias} | {covered} |\n")
 }
 
@@ -104,7 +111,8 @@ fn together(records: &[&ProveRecord], unit: Unit) -> String {
     let wrong = Count::new(runs().filter(|cells| cells.iter().any(Judged::is_wrong)).count() as u32, all);
     let (title, intervals) = match unit {
         Unit::Nanoseconds => ("Live", "intervals over starts"),
-        Unit::Share | Unit::Count => ("In process", "intervals over processes (99 %)"),
+        Unit::Share => ("In process", "intervals over processes (99 %)"),
+        Unit::Count => ("Counters", ""),
     };
     let covered = covered(&cells);
     let bias = match bias(&cells) {
@@ -119,6 +127,9 @@ fn together(records: &[&ProveRecord], unit: Unit) -> String {
         ),
         count => format!("{count} of {all} runs had a wrong verdict ({})", wrong.interval()),
     };
+    if unit == Unit::Count {
+        return format!("{title}, {all} runs on {}: {wrong_words}. Figures are exact.", places(records));
+    }
     format!(
         "{title}, {all} runs on {}: {wrong_words}. Estimates were off by {bias} in the median; {} of {} {intervals} held \
          the truth ({}).",
@@ -146,9 +157,12 @@ fn places(records: &[&ProveRecord]) -> String {
                 all.insert(format!("{} ({machine}{hogs})", escape(&text::name(&live.gateway, 40))));
             }
             None => {
-                let hosts = record.runs.iter().flat_map(|run| &run.cells).map(|cell| text::name(&cell.host, 40));
+                let in_process = record.runs.iter().flat_map(|run| &run.cells).map(|cell| &cell.host);
+                let counted = record.runs.iter().filter_map(|run| run.counters.as_ref());
+                let hosts = in_process.chain(counted.flat_map(|of| &of.cells).map(|cell| &cell.host));
+                let hosts: BTreeSet<String> = hosts.map(|host| text::name(host, 40)).collect();
                 let plugin = code(&text::name(&record.plugin, 60));
-                all.extend(hosts.map(|host| format!("{} with {plugin} ({machine}{hogs})", escape(&host))));
+                all.extend(hosts.into_iter().map(|host| format!("{} with {plugin} ({machine}{hogs})", escape(&host))));
             }
         }
     }

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use tollgate_record::ProveRecord;
+use tollgate_record::{ProveRecord, PutIn};
 
+use super::Unit;
 use super::proof::{Proved, proved};
 use crate::number::{percent, significant};
 use crate::text;
@@ -31,6 +32,11 @@ pub(super) fn unfinished(record: &ProveRecord) -> Option<String> {
     }
 }
 
+/// A time of milliseconds in seconds: to a hundredth where it is short.
+pub(super) fn seconds(ms: f64) -> String {
+    if ms < 1e3 { format!("{:.2}", ms / 1e3) } else { format!("{:.1}", ms / 1e3) }
+}
+
 fn heading(record: &ProveRecord) -> String {
     let what = text::name(&record.what, 20);
     let mut out = match (&record.plan, &record.live) {
@@ -50,7 +56,14 @@ fn heading(record: &ProveRecord) -> String {
             percent(f64::from(plan.margin_ppm) / 1e6),
             plan.processes
         ),
-        (None, None) => what,
+        (None, None) => match &record.counters {
+            Some(counters) => format!(
+                "{what} of the counters gate on {}: both sides counted in {} fresh processes a run",
+                text::name(&record.plugin, 60),
+                counters.processes
+            ),
+            None => what,
+        },
     };
     if record.hogs > 0 {
         let _ = write!(out, ", {} busy neighbours", record.hogs);
@@ -64,14 +77,23 @@ fn heading(record: &ProveRecord) -> String {
     out
 }
 
+/// What head was made to do more, in words.
+pub(super) fn put_in(put_in: PutIn) -> &'static str {
+    match put_in {
+        PutIn::Nothing => "alike",
+        PutIn::HostCall => "one host call more",
+        PutIn::Byte => "one byte more",
+    }
+}
+
 fn paragraph(proved: &Proved, out: &mut String) {
     let (unit, asked) = (proved.unit, proved.asked);
-    let side = if asked == 0.0 {
-        "two sides alike".to_owned()
-    } else {
-        format!("head {}{} slower", unit.signed(asked), unit.suffix())
+    let side = match proved.put_in {
+        Some(more) if more != PutIn::Nothing => format!("head does {}", put_in(more)),
+        _ if asked == 0.0 => "two sides alike".to_owned(),
+        _ => format!("head {}{} slower", unit.signed(asked), unit.suffix()),
     };
-    let _ = writeln!(out, "\n{side}, {:.1} s a run:", proved.took_ms / 1e3);
+    let _ = writeln!(out, "\n{side}, {} s a run:", seconds(proved.took_ms));
     for (name, count) in [
         ("regression", &proved.regression),
         ("improvement", &proved.improvement),
@@ -80,7 +102,10 @@ fn paragraph(proved: &Proved, out: &mut String) {
         ("wrong verdict", &proved.wrong),
         ("interval holds the truth", &proved.covered),
     ] {
-        let _ = writeln!(out, "  {name:<26}{}", count.words());
+        // Figures that are exact have no intervals.
+        if count.of > 0 || unit != Unit::Count {
+            let _ = writeln!(out, "  {name:<26}{}", count.words());
+        }
     }
     if proved.control_failed > 0 {
         let _ = writeln!(out, "  a control failed in {}", proved.control_failed);

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use tollgate_record::{
-    Environment, LiveGate, LivePlan, PROVE_SCHEMA, ProveEntry, ProveRecord, ProveRun, ProveSubject, ProvedCell,
-    ProvedLive, Sitting,
+    ChangedFigure, CountersPlan, Environment, LiveGate, LivePlan, PROVE_SCHEMA, ProveEntry, ProveRecord, ProveRun,
+    ProveSubject, ProvedCell, ProvedCount, ProvedCounters, ProvedLive, PutIn, Sitting,
 };
 use tollgate_reports::gate::{Unit, proof_table, proof_text, proved};
 
@@ -29,7 +29,7 @@ fn cell(verdict: &str, truth_ppb: i64, estimate_ppb: i64) -> ProvedCell {
 }
 
 fn run(asked_ppm: u32, cells: Vec<ProvedCell>) -> ProveRun {
-    ProveRun { asked_ppm, took_ms: 15_000, finished_unix_ms: Some(3), cells, live: None }
+    ProveRun { asked_ppm, took_ms: 15_000, finished_unix_ms: Some(3), cells, live: None, counters: None }
 }
 
 /// A proof of the gate in process, gone on with once.
@@ -51,6 +51,7 @@ pub(crate) fn in_process() -> ProveRecord {
         hogs: 2,
         plan: Some(gate.plan),
         live: None,
+        counters: None,
         wanted: Some(3),
         subjects: vec![ProveSubject {
             host: "wasmtime".to_owned(),
@@ -101,6 +102,7 @@ pub(crate) fn live() -> ProveRecord {
             high_ps: Some(estimate_ps + 200_000),
             smallest_ps: Some(900_000),
         }),
+        counters: None,
     };
     ProveRecord {
         what: "hogs".to_owned(),
@@ -112,6 +114,78 @@ pub(crate) fn live() -> ProveRecord {
         runs: vec![run(0, "equivalent", 50_000), run(1_000, "equivalent", 900_000), run(0, "regression", 700_000)],
         ..in_process()
     }
+}
+
+/// A run of the counters gate with that put in, its verdict, and what it named as changed.
+fn counted(put_in: PutIn, verdict: &str, changes: &[(&str, u64, u64)]) -> ProveRun {
+    let change = |&(what, base, head): &(&str, u64, u64)| ChangedFigure {
+        what: what.to_owned(),
+        base: Some(base),
+        head: Some(head),
+    };
+    let cell = ProvedCount {
+        host: "wasmtime".to_owned(),
+        workload: "headers".to_owned(),
+        verdict: verdict.to_owned(),
+        changes: changes.iter().map(change).collect(),
+        failure: None,
+    };
+    let counters = Some(ProvedCounters { put_in, cells: vec![cell] });
+    ProveRun { took_ms: 90, counters, ..run(0, Vec::new()) }
+}
+
+/// A proof of the counters gate, with a run of each kind.
+pub(crate) fn counters() -> ProveRecord {
+    let mut failed = counted(PutIn::Nothing, "inconclusive", &[]);
+    failed.counters.as_mut().unwrap().cells[0].failure = Some("verify: gave no answer".to_owned());
+    ProveRecord {
+        what: "hogs".to_owned(),
+        command_line: ["tollgate", "prove", "hogs", "--counters", "--runs", "2"].map(str::to_owned).to_vec(),
+        hogs: 0,
+        plan: None,
+        counters: Some(CountersPlan { processes: 2 }),
+        wanted: Some(6),
+        sittings: Vec::new(),
+        runs: vec![
+            counted(PutIn::Nothing, "equivalent", &[]),
+            counted(PutIn::HostCall, "regression", &[("host call proxy_log", 0, 1), ("fuel", 9, 23)]),
+            counted(PutIn::Byte, "regression", &[("bytes out", 7, 8)]),
+            failed,
+            // Red, but not for what was put in.
+            counted(PutIn::HostCall, "regression", &[("artifact bytes", 7, 8), ("host call proxy_log", 2, 1)]),
+            // What was put in did nothing.
+            counted(PutIn::Byte, "equivalent", &[]),
+        ],
+        ..in_process()
+    }
+}
+
+#[test]
+fn one_more_is_found_when_it_is_named_and_a_failure_is_a_false_alarm() {
+    let proofs = proved(&counters());
+    let [alike, call, byte] = proofs.as_slice() else { panic!("{proofs:#?}") };
+    assert_eq!([alike, call, byte].map(|proved| proved.put_in.unwrap()), PutIn::ALL);
+    for proved in [alike, call, byte] {
+        assert_eq!((proved.unit, proved.right.count, proved.wrong.count, proved.right.of), (Unit::Count, 1, 1, 2));
+        assert_eq!((proved.bias, proved.covered.of), (None, 0));
+    }
+    assert_eq!((alike.asked, call.asked, byte.asked), (0.0, 1.0, 1.0));
+
+    let table = proof_table(&[counters()]);
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(
+        rows[0],
+        "| `tollgate prove hogs --counters --runs 2`, alike | 1 of 2 equivalent | 1 (1.3 % to 98.7 %) | 0 | 0.09 s | exact \
+         | none |"
+    );
+    assert!(rows[1].contains(", one host call more | 1 of 2 |") && rows[2].contains(", one byte more |"), "{table}");
+    assert!(table.contains("Counters, 6 runs on wasmtime with `rust-sdk`"), "{table}");
+    assert!(table.contains("3 of 6 runs had a wrong verdict") && !table.contains("Estimates"), "{table}");
+
+    let text = proof_text(&counters());
+    assert!(text.contains("hogs of the counters gate on rust-sdk: both sides counted in 2 fresh processes"), "{text}");
+    assert!(text.contains("head does one byte more, 0.09 s a run"), "{text}");
+    assert!(!text.contains("interval holds"), "{text}");
 }
 
 #[test]
@@ -161,7 +235,7 @@ fn the_table_has_a_row_for_each_slowdown_and_says_what_few_runs_say() {
 
 #[test]
 fn a_journal_adds_up_to_its_record_and_a_cut_line_is_left_out() {
-    for record in [in_process(), live()] {
+    for record in [in_process(), live(), counters()] {
         let begin = ProveRecord { runs: record.runs[..1].to_vec(), sittings: Vec::new(), ..record.clone() };
         let mut lines = vec![ProveEntry::Begin(Box::new(begin.clone()))];
         lines.extend(record.runs[1..].iter().cloned().map(ProveEntry::Run));
@@ -173,7 +247,7 @@ fn a_journal_adds_up_to_its_record_and_a_cut_line_is_left_out() {
         assert_eq!((&whole.runs, whole.interrupted, whole.finished_unix_ms), (&record.runs, true, 3));
         let cut = text(&lines);
         let cut = ProveRecord::parse(path, &cut.as_bytes()[..cut.len() - 9]).unwrap();
-        assert_eq!(cut.runs, record.runs[..2]);
+        assert_eq!(cut.runs, record.runs[..record.runs.len() - 1]);
         lines.push(ProveEntry::End { finished_unix_ms: 9, interrupted: false });
         let ended = ProveRecord::parse(path, text(&lines).as_bytes()).unwrap();
         assert_eq!((ended.interrupted, ended.finished_unix_ms), (false, 9));
@@ -183,13 +257,16 @@ fn a_journal_adds_up_to_its_record_and_a_cut_line_is_left_out() {
 #[test]
 fn what_no_gate_can_have_given_is_refused() {
     type Edit = fn(&mut ProveRecord);
-    let edits: [(Edit, &str); 7] = [
+    let edits: [(Edit, &str); 10] = [
         (|record| record.plan = None, "of no gate"),
-        (|record| record.live = live().live, "or of two"),
+        (|record| record.live = live().live, "or of several"),
+        (|record| record.counters = counters().counters, "or of several"),
+        (|record| (record.plan, record.counters) = (None, Some(CountersPlan { processes: 1 })), "one process"),
         (|record| record.plan.as_mut().unwrap().margin_ppm = 0, "no margin"),
         (|record| record.runs[0].cells[0].verdict = "fine".to_owned(), "a verdict that there is not"),
         (|record| record.runs[1].cells[0].low_ppb = Some(i64::MAX), "ends before it begins"),
         (|record| record.runs[2].live = live().runs[0].live.clone(), "of another gate"),
+        (|record| record.runs[2] = counters().runs[0].clone(), "of another gate"),
         (|record| record.sittings[0].first_run = 4, "not in order"),
     ];
     for (edit, said) in edits {

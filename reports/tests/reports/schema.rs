@@ -233,7 +233,7 @@ fn what_a_gate_measured_and_was_proved_by_is_as_their_schemas_say() {
 
     let proofs = schema("harness/record/schema/prove-1.schema.json");
     assert_eq!(proofs["properties"]["schema"]["const"], PROVE_SCHEMA);
-    for proof in [crate::proof::in_process(), crate::proof::live()] {
+    for proof in [crate::proof::in_process(), crate::proof::live(), crate::proof::counters()] {
         let value = serde_json::to_value(&proof).unwrap();
         holds(&proofs, &value);
         // A field that is not known is refused by both.

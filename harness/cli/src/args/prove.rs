@@ -16,6 +16,8 @@ pub(crate) const PROVE_EXAMPLES: &str = "Examples:
   tollgate prove coverage --runs 500              how often the interval holds the truth
   tollgate prove hogs --runs 50                   both, with a busy neighbour on every core
   tollgate prove power --gateway envoy --slowdown 1us --runs 100    the live gate, with plugins that spin
+  tollgate prove aa --counters --runs 10000       the counters gate: false alarms
+  tollgate prove power --counters --runs 100      head makes one host call more, then hands over one byte more
   tollgate prove aa --runs 300 --time-limit 1h    as many as an hour allows; then `tollgate resume tollgate-prove`
   tollgate prove aa --runs 300 --continue aa.json   more runs to those of a record, on the same machine";
 
@@ -24,7 +26,7 @@ pub(crate) struct ProveArgs {
     /// What to prove
     #[arg(value_enum)]
     pub(crate) what: What,
-    /// Full gate runs (`bias`, `hogs`: for each slowdown)
+    /// Full gate runs (`bias`, `hogs`, and `power` of counters: for each slowdown, or what is put in)
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) runs: u32,
     /// How much slower head is made: in process by a loop whose cost is calibrated first, a share (default: 1%); live by a
@@ -37,6 +39,9 @@ pub(crate) struct ProveArgs {
     /// Prove the live gate, on this gateway, in place of the one in process
     #[arg(long, value_name = "NAME", conflicts_with_all = IN_PROCESS)]
     pub(crate) gateway: Option<String>,
+    /// Prove the counters gate, in place of the one in process: `aa`, `power` (one host call more, one byte more) and `hogs`
+    #[arg(long, conflicts_with_all = NOT_COUNTED)]
+    pub(crate) counters: bool,
     /// Add runs to those of a prove.json, until there are --runs: of the same question, on the same machine
     #[arg(long = "continue", value_name = "FILE")]
     pub(crate) continued: Option<PathBuf>,
@@ -54,6 +59,21 @@ pub(crate) struct ProveArgs {
 
 /// Options that say nothing of a live gate.
 const IN_PROCESS: [&str; 7] = ["plugin", "hosts", "workloads", "config", "margin", "processes", "layouts"];
+
+/// Options that say nothing of a gate of exact figures, and the group of those that a gateway is told.
+const NOT_COUNTED: [&str; 11] = [
+    "gateway",
+    "slowdown",
+    "margin",
+    "processes",
+    "layouts",
+    "seed",
+    "starts",
+    "copies",
+    "time",
+    "placement",
+    "GatewayArgs",
+];
 
 impl ProveArgs {
     /// The plugin of the in-process gate.

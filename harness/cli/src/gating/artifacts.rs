@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use tempfile::TempDir;
 use tollgate_fixtures::Plugin;
-use tollgate_hosts::slowed;
+use tollgate_hosts::{logged, slowed};
 use tollgate_record::PluginKind;
 
 use crate::arm::Arm;
@@ -36,10 +36,20 @@ impl Artifacts {
 
     /// The arm with a loop of so many turns put into its plugin.
     pub(crate) fn slowed(&self, arm: &Arm, turns: u32) -> anyhow::Result<Arm> {
-        let plugin = arm.plugin.as_ref().context("a control has no plugin to slow down")?;
-        let bytes = slowed(plugin, turns).map_err(usage)?;
+        self.made(arm, &turns.to_string(), &|plugin| slowed(plugin, turns))
+    }
+
+    /// The arm whose plugin first logs so many lines of so many bytes.
+    pub(crate) fn logged(&self, arm: &Arm, lines: u32, bytes: u32) -> anyhow::Result<Arm> {
+        self.made(arm, &format!("logs-{lines}-{bytes}"), &|plugin| logged(plugin, lines, bytes))
+    }
+
+    /// The arm with another artifact of its plugin, in a file that says by which name.
+    fn made(&self, arm: &Arm, name: &str, make: &dyn Fn(&Plugin) -> Result<Vec<u8>, String>) -> anyhow::Result<Arm> {
+        let plugin = arm.plugin.as_ref().context("a control has no plugin into which something could be put")?;
+        let bytes = make(plugin).map_err(usage)?;
         let suffix = if plugin.kind == PluginKind::Lua { "lua" } else { "wasm" };
-        let path = self.folder.path().join(format!("{}-{turns}.{suffix}", &plugin.sha256));
+        let path = self.folder.path().join(format!("{}-{name}.{suffix}", &plugin.sha256));
         fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         let loaded = tollgate_fixtures::load(&path)?;
         let plugin = Plugin { bytes: loaded.bytes, sha256: loaded.sha256, path: loaded.path, ..plugin.clone() };

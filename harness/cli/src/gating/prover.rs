@@ -38,23 +38,13 @@ impl Prover {
         plan: GatePlan,
         placement: Placement,
     ) -> anyhow::Result<Self> {
-        let (arms, unloadable) = arms(selectors, plugin)?;
-        if let Some((_, failure)) = unloadable.first() {
-            return Err(usage(format!("{plugin} cannot be loaded: {}", failure.message)));
-        }
+        let arms = named(selectors, plugin)?;
         let (truth, controls) = (BTreeMap::new(), BTreeMap::new());
         Ok(Self { arms, artifacts: Artifacts::new()?, plan, placement, truth, controls })
     }
 
     /// The cells of every run.
     pub(crate) fn subjects(&self) -> Vec<ProveSubject> {
-        let subject = |arm: &Arm| ProveSubject {
-            host: arm.id.host.clone(),
-            host_version: tollgate_hosts::host(&arm.id.host).map(|host| host.version()).unwrap_or_default(),
-            workload: arm.id.workload.clone(),
-            sha256: arm.plugin.as_ref().map(|plugin| plugin.sha256.clone()).unwrap_or_default(),
-            request_sha256: given(arm),
-        };
         self.arms.iter().map(subject).collect()
     }
 
@@ -126,6 +116,26 @@ impl Prover {
             of(&head)?.checked_sub(of(&base)?)
         };
         Ok(contests.iter().map(more).collect())
+    }
+}
+
+/// The arms of the plugin that runs are about.
+pub(super) fn named(selectors: &Selectors, plugin: &str) -> anyhow::Result<Vec<Arm>> {
+    let (arms, unloadable) = arms(selectors, plugin)?;
+    match unloadable.first() {
+        Some((_, failure)) => Err(usage(format!("{plugin} cannot be loaded: {}", failure.message))),
+        None => Ok(arms),
+    }
+}
+
+/// What is judged of an arm.
+pub(super) fn subject(arm: &Arm) -> ProveSubject {
+    ProveSubject {
+        host: arm.id.host.clone(),
+        host_version: tollgate_hosts::host(&arm.id.host).map(|host| host.version()).unwrap_or_default(),
+        workload: arm.id.workload.clone(),
+        sha256: arm.plugin.as_ref().map(|plugin| plugin.sha256.clone()).unwrap_or_default(),
+        request_sha256: given(arm),
     }
 }
 

@@ -22,7 +22,13 @@ pub(crate) const PROTOCOL: u32 = 1;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Job {
     /// Every arm once, its effects compared.
-    Verify { arms: Vec<WorkerArm> },
+    Verify {
+        arms: Vec<WorkerArm>,
+        /// Where processes of this very build keep machine code, in a folder of our parent that nobody else can write. Never
+        /// for another build.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<PathBuf>,
+    },
     /// So many requests of each arm, counted.
     Repeat { arms: Vec<WorkerArm>, requests: u64 },
     /// One arm alone, its memory watched.
@@ -314,7 +320,7 @@ mod tests {
         let arm = WorkerArm::from(&Arm { id: id.clone(), plugin: Some(plugin), workload });
         let mirrored = MirroredArm { arm: arm.clone(), code: Some("x".into()) };
         let jobs = [
-            Job::Verify { arms: vec![arm.clone()] },
+            Job::Verify { arms: vec![arm.clone()], code: None },
             Job::Mirrored(MirroredJob {
                 arms: vec![mirrored.clone()],
                 pairs: vec![(0, 1)],

@@ -44,7 +44,13 @@ pub(crate) fn serve() -> anyhow::Result<()> {
         std::process::exit(1);
     });
     match job {
-        Job::Verify { arms } => verify(arms)?,
+        Job::Verify { arms, code } => {
+            if let Some(folder) = code {
+                // SAFETY: our parent made the folder for processes of this program, and nobody else can write there.
+                unsafe { tollgate_hosts::keep_code_in(&folder) };
+            }
+            verify(arms)?;
+        }
         Job::Repeat { arms, requests } => repeat(arms, requests)?,
         Job::Soak { arm, duration_ms, core } => soak(*arm, duration_ms, core)?,
         Job::Measure { .. } => measure(job)?,

@@ -1,12 +1,14 @@
 //! `tollgate gate counters`: exact figures against those of a baseline, or of another artifact.
 
+use tempfile::TempDir;
 use tollgate_record::{Baseline, BaselineError, BaselineKey};
-use tollgate_reports::gate::{Counted, GateKind, Outcome, Row, Update, judge_counters};
+use tollgate_reports::gate::{GateKind, Outcome, Update, judge_counters};
 
 use super::finish;
 use crate::args::gate::CountersArgs;
-use crate::counting::count;
+use crate::counting::{absent, compare, count, note};
 use crate::interrupt;
+use crate::out::scratch_folder;
 use crate::select::{exactly, is_path};
 use crate::status::{Status, usage};
 
@@ -27,7 +29,9 @@ fn against_baseline(options: &CountersArgs) -> anyhow::Result<Status> {
     };
     let hosts = if options.hosts.is_empty() { hosts_for(&baseline) } else { options.hosts.clone() };
     let selection = exactly(&options.selectors(options.plugins.clone(), hosts))?;
-    let Some(counted) = count(&selection)? else { return Ok(Status::Interrupted) };
+    let code = code_folder();
+    let counted = count(&selection, code.as_ref().map(TempDir::path))?;
+    let Some(counted) = counted else { return Ok(Status::Interrupted) };
 
     // A plugin by path goes by the name that it was given.
     let names = |plugin: &str| selection.in_process.iter().any(|arm| arm.id.plugin == plugin);
@@ -64,38 +68,16 @@ fn two(options: &CountersArgs, base: &str, head: &str) -> anyhow::Result<Status>
         ));
     }
     let of = |plugin: &str| exactly(&options.selectors(vec![plugin.to_owned()], options.hosts.clone()));
-    let (before, mut selection) = (of(base)?, of(head)?);
-    // Both in the same processes, under names that differ: head's own is shorter than what holds all of its path.
-    let name = selection.in_process.first().map(|arm| arm.id.plugin.clone());
-    let as_base = |plugin: &str| format!("{plugin} (base of {head})");
-    selection.in_process.extend(before.in_process.into_iter().map(|mut arm| {
-        arm.id.plugin = as_base(&arm.id.plugin);
-        arm
-    }));
-    selection.unloadable.extend(before.unloadable.into_iter().map(|(mut cell, failure)| {
-        cell.id.plugin = as_base(&cell.id.plugin);
-        (cell, failure)
-    }));
-    let Some(counted) = count(&selection)? else { return Ok(Status::Interrupted) };
-    let suffix = as_base("");
-    let is_base = |counted: &Counted| counted.id().plugin.ends_with(&suffix);
-    let (before, counted): (Vec<Counted>, Vec<Counted>) = counted.into_iter().partition(is_base);
-    let mut rows = Vec::new();
-    let mut figures = Vec::new();
-    for counted in before {
-        match (counted, &name) {
-            (Counted::Figures(cell), Some(name)) => figures.push(cell.renamed(name)),
-            (Counted::Figures(_), None) => {}
-            (Counted::Failed(id, failure), _) => rows.push(Row::failed(id, failure)),
-        }
+    let code = code_folder();
+    match compare(of(base)?, of(head)?, (base, head), code.as_ref().map(TempDir::path))? {
+        Some(outcome) => finish(&outcome, &options.outcome),
+        None => Ok(Status::Interrupted),
     }
-    let (judged, _) = judge_counters(&Baseline::new(figures), &counted, &|_| true, &absent, Update::Compare);
-    rows.extend(judged);
-    let notes = vec![note(&rows)];
-    finish(
-        &Outcome::new(GateKind::Counters, (base.to_owned(), head.to_owned()), Vec::new(), rows, notes),
-        &options.outcome,
-    )
+}
+
+/// Where processes leave machine code to the next ones; without room for it each compiles.
+fn code_folder() -> Option<TempDir> {
+    scratch_folder("tollgate-code-").ok()
 }
 
 /// One host for each kind of plugin, and those of the baseline that are here.
@@ -103,23 +85,4 @@ fn hosts_for(baseline: &Baseline) -> Vec<String> {
     let in_baseline = |name: &str| baseline.cells().iter().any(|cell| cell.host == name);
     let wanted = tollgate_hosts::hosts_here().filter(|host| host.is_default() || in_baseline(host.name()));
     wanted.map(|host| host.name().to_owned()).collect()
-}
-
-/// Why a host is not here; none when it is.
-fn absent(name: &str) -> Option<String> {
-    match tollgate_hosts::host(name) {
-        Some(host) => host.absent(),
-        None => {
-            let known = tollgate_hosts::ABSENT_HOSTS.iter().find(|(absent, _)| *absent == name);
-            Some(known.map_or_else(|| "this tollgate does not know it".to_owned(), |(_, way)| (*way).to_owned()))
-        }
-    }
-}
-
-fn note(rows: &[Row]) -> String {
-    let compared = rows.iter().filter(|row| row.comparable).count();
-    format!(
-        "counted in two fresh processes each, {compared} of {} cells compared; figures are exact, so there is no margin",
-        rows.len()
-    )
 }

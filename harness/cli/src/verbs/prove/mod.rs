@@ -60,7 +60,7 @@ fn added(options: &ProveArgs, mut record: ProveRecord) -> anyhow::Result<(Provin
     unchanged(proving.changes(options, &record, &environment)?)?;
     record.sittings.push(Sitting {
         tollgate_version: env!("CARGO_PKG_VERSION").to_owned(),
-        command_line: plan::command_line(proving.seed),
+        command_line: proving.command_line(),
         started_unix_ms: plan::unix_ms(),
         environment,
         first_run: record.runs.len() as u32,
@@ -86,7 +86,7 @@ fn measure(options: &ProveArgs, mut proving: Proving, mut journal: Journal<Prove
     let left = total.saturating_sub(journal.record().runs.len()) as u32;
     let mut progress = Progress::new(planned * left, options.sampling.quiet);
     let hogs = (options.what == What::Hogs).then(Hogs::on_every_core);
-    let ready = left == 0 || proving.calibrate(&mut progress)?;
+    let ready = left == 0 || proving.prepare(&mut progress)?;
     let mut done = Duration::ZERO;
     while ready && journal.record().runs.len() < total && !interrupt::requested() {
         if options.time_limit.is_some_and(|limit| begin.elapsed() >= limit) {

@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use tollgate_record::{Environment, LivePlan, PROVE_SCHEMA, Placement, ProveRecord, ProveRun, ProveSubject};
+use anyhow::Context as _;
+use tollgate_record::{
+    CountersPlan, Environment, GatePlan, LivePlan, PROVE_SCHEMA, Placement, ProveRecord, ProveRun, ProveSubject, PutIn,
+};
 use tollgate_reports::gate::other_machine;
 
 use crate::args::Selectors;
 use crate::args::gate::live::{MARGIN, MARGIN_SHARE};
 use crate::args::prove::{ProveArgs, Slowdown, What};
+use crate::counting::PROCESSES;
 use crate::gating::live::{gate, schedule};
-use crate::gating::{Hogs, LiveProver, Prover};
+use crate::gating::{CountersProver, Hogs, LiveProver, Prover};
 use crate::progress::Progress;
 use crate::select::gateway;
 use crate::sides::SPIN_NS;
@@ -29,12 +33,18 @@ const SLOWDOWN_NS: u64 = 1_000;
 const RUN: Duration = Duration::from_secs(2);
 const PROCESS: Duration = Duration::from_millis(150);
 const START: Duration = Duration::from_millis(1_500);
+/// About how long a run of the counters gate takes, once all is compiled.
+const COUNTED: Duration = Duration::from_millis(100);
 
 /// Which gate is run.
 enum Gate {
     InProcess(Box<Prover>),
     Live(Box<LiveProver>, LivePlan),
+    Counters(Box<CountersProver>),
 }
+
+/// The plan of a gate's runs, of which one is there.
+type Plans = (Option<GatePlan>, Option<LivePlan>, Option<CountersPlan>);
 
 /// All runs, of which nothing is measured yet.
 pub(super) struct Proving {
@@ -42,7 +52,7 @@ pub(super) struct Proving {
     placement: Placement,
     pub(super) seed: u64,
     /// What head is asked to cost more, run by run and then again: in turn, so that a drift of the machine meets all alike.
-    /// Parts per million, or nanoseconds live.
+    /// As [`ProveRun::asked`] gives it.
     steps: Vec<u64>,
     /// How many runs there are to be.
     pub(super) total: u32,
@@ -51,13 +61,34 @@ pub(super) struct Proving {
 /// How many runs are asked for, all slowdowns together.
 pub(super) fn total(options: &ProveArgs) -> u32 {
     match options.what {
+        _ if options.counters => options.runs * put_in(options.what).len() as u32,
         What::Aa | What::Power | What::Coverage => options.runs,
         What::Bias => options.runs * BIAS_PPM.len() as u32,
         What::Hogs => options.runs * 2,
     }
 }
 
+/// What runs of the counters gate put in; nothing for questions that exact figures do not have.
+fn put_in(what: What) -> Vec<PutIn> {
+    match what {
+        What::Aa => vec![PutIn::Nothing],
+        What::Power => vec![PutIn::HostCall, PutIn::Byte],
+        What::Hogs => PutIn::ALL.to_vec(),
+        What::Bias | What::Coverage => Vec::new(),
+    }
+}
+
 fn steps(options: &ProveArgs) -> anyhow::Result<Vec<u64>> {
+    if options.counters {
+        let put_in = put_in(options.what);
+        if put_in.is_empty() {
+            let what = options.what.name();
+            return Err(usage(format!(
+                "the counters gate estimates nothing, so that it has no {what}; prove aa or power"
+            )));
+        }
+        return Ok(put_in.into_iter().map(|put_in| put_in as u64).collect());
+    }
     let is_live = options.gateway.is_some();
     let slowdown = match (options.slowdown, is_live) {
         (None, false) => SLOWDOWN_PPM,
@@ -95,6 +126,13 @@ pub(super) fn environment(subjects: &[ProveSubject]) -> Environment {
 impl Proving {
     pub(super) fn of(options: &ProveArgs, seed: u64) -> anyhow::Result<Self> {
         let (steps, total) = (steps(options)?, total(options));
+        if options.counters {
+            let selectors = options.sampling.selectors();
+            let prover = CountersProver::new(&selectors, options.plugin_or_default(), &put_in(options.what))?;
+            // Nothing is timed, so that it is no matter where.
+            let (gate, placement) = (Gate::Counters(Box::new(prover)), Placement::Unpinned);
+            return Ok(Self { gate, placement, seed, steps, total });
+        }
         let Some(name) = &options.gateway else {
             let placement = tollgate_gateways::decide_placement();
             let plan = plan_of(&options.sampling, seed);
@@ -127,6 +165,15 @@ impl Proving {
         match &self.gate {
             Gate::InProcess(prover) => Ok(prover.subjects()),
             Gate::Live(prover, _) => prover.subjects(),
+            Gate::Counters(prover) => Ok(prover.subjects()),
+        }
+    }
+
+    /// The command that repeats the runs.
+    pub(super) fn command_line(&self) -> Vec<String> {
+        match self.gate {
+            Gate::InProcess(_) | Gate::Live(..) => plan::command_line(self.seed),
+            Gate::Counters(_) => plan::command_words(),
         }
     }
 
@@ -134,11 +181,11 @@ impl Proving {
     pub(super) fn begin(&self, options: &ProveArgs) -> anyhow::Result<ProveRecord> {
         let subjects = self.subjects()?;
         let started_unix_ms = plan::unix_ms();
-        let (in_process, live) = self.plans(options);
+        let (in_process, live, counters) = self.plans(options);
         Ok(ProveRecord {
             schema: PROVE_SCHEMA.to_owned(),
             tollgate_version: env!("CARGO_PKG_VERSION").to_owned(),
-            command_line: plan::command_line(self.seed),
+            command_line: self.command_line(),
             started_unix_ms,
             finished_unix_ms: started_unix_ms,
             interrupted: false,
@@ -149,6 +196,7 @@ impl Proving {
             hogs: hogs(options),
             plan: in_process,
             live,
+            counters,
             wanted: Some(self.total),
             subjects,
             sittings: Vec::new(),
@@ -156,16 +204,17 @@ impl Proving {
         })
     }
 
-    fn plans(&self, options: &ProveArgs) -> (Option<tollgate_record::GatePlan>, Option<LivePlan>) {
+    fn plans(&self, options: &ProveArgs) -> Plans {
         match &self.gate {
-            Gate::InProcess(_) => (Some(plan_of(&options.sampling, self.seed)), None),
-            Gate::Live(_, plan) => (None, Some(plan.clone())),
+            Gate::InProcess(_) => (Some(plan_of(&options.sampling, self.seed)), None, None),
+            Gate::Live(_, plan) => (None, Some(plan.clone()), None),
+            Gate::Counters(_) => (None, None, Some(CountersPlan { processes: PROCESSES as u32 })),
         }
     }
 
     fn plugin(&self, options: &ProveArgs) -> String {
         match &self.gate {
-            Gate::InProcess(_) => options.plugin_or_default().to_owned(),
+            Gate::InProcess(_) | Gate::Counters(_) => options.plugin_or_default().to_owned(),
             Gate::Live(..) => tollgate_fixtures::SPIN.to_owned(),
         }
     }
@@ -183,10 +232,9 @@ impl Proving {
         differs(record.what != options.what.name(), "another question");
         differs(record.hogs != hogs(options), "another number of busy neighbours");
         differs(record.plugin != self.plugin(options), "another plugin");
-        let plans = (record.plan.clone(), record.live.clone());
+        let plans = (record.plan.clone(), record.live.clone(), record.counters.clone());
         differs(plans != self.plans(options), "other settings of the gate");
-        let asked = |run: &ProveRun| run.live.as_ref().map_or(u64::from(run.asked_ppm), |live| live.truth_ns);
-        let in_turn = record.runs.iter().zip(self.steps.iter().cycle()).all(|(run, step)| asked(run) == *step);
+        let in_turn = record.runs.iter().zip(self.steps.iter().cycle()).all(|(run, step)| run.asked() == *step);
         differs(!in_turn, "another slowdown");
         match record.subjects.as_slice() {
             [] => differs(true, "that record does not say which artifacts it is of"),
@@ -213,15 +261,17 @@ impl Proving {
         match &self.gate {
             Gate::InProcess(prover) => RUN + PROCESS * prover.processes(),
             Gate::Live(_, plan) => (START + Duration::from_millis(plan.start_ms)) * plan.gate.starts,
+            Gate::Counters(_) => COUNTED,
         }
     }
 
-    /// Finds out what the slowdown takes. False when interrupted.
-    pub(super) fn calibrate(&mut self, progress: &mut Progress) -> anyhow::Result<bool> {
+    /// Finds out what is to be known before the first run. False when interrupted.
+    pub(super) fn prepare(&mut self, progress: &mut Progress) -> anyhow::Result<bool> {
         match &mut self.gate {
             Gate::InProcess(prover) => prover.calibrate(progress),
             // The plugin that spins does it, each time it is loaded.
             Gate::Live(..) => Ok(true),
+            Gate::Counters(prover) => prover.check(progress),
         }
     }
 
@@ -231,18 +281,33 @@ impl Proving {
         let asked = self.steps[number % self.steps.len()];
         // A seed of its own for each run, whenever it is made.
         let seed = fastrand::Rng::with_seed(self.seed ^ (number as u64 + 1).rotate_left(32)).u64(..);
-        let (asked_ppm, cells, live) = match &mut self.gate {
+        let mut run = ProveRun {
+            asked_ppm: 0,
+            took_ms: 0,
+            finished_unix_ms: None,
+            cells: Vec::new(),
+            live: None,
+            counters: None,
+        };
+        match &mut self.gate {
             Gate::InProcess(prover) => match prover.run(asked as u32, seed, progress)? {
-                Some(cells) => (asked as u32, cells, None),
+                Some(cells) => (run.asked_ppm, run.cells) = (asked as u32, cells),
                 None => return Ok(None),
             },
             Gate::Live(prover, _) => match prover.run(asked, seed)? {
-                Some(live) => (0, Vec::new(), Some(live)),
+                Some(live) => run.live = Some(live),
                 None => return Ok(None),
             },
-        };
-        let took_ms = begin.elapsed().as_millis() as u64;
-        Ok(Some(ProveRun { asked_ppm, took_ms, finished_unix_ms: Some(plan::unix_ms()), cells, live }))
+            Gate::Counters(prover) => {
+                let put_in = *PutIn::ALL.get(asked as usize).context("every step has a name")?;
+                match prover.run(put_in)? {
+                    Some(counters) => run.counters = Some(counters),
+                    None => return Ok(None),
+                }
+            }
+        }
+        (run.took_ms, run.finished_unix_ms) = (begin.elapsed().as_millis() as u64, Some(plan::unix_ms()));
+        Ok(Some(run))
     }
 }
 
