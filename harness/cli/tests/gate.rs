@@ -342,6 +342,14 @@ fn two_records_are_compared_and_only_the_gate_has_a_status() {
     assert_eq!(of(&["gate", "--record"], &base, &["--inconclusive", "pass"]).0, 0);
     assert_eq!(of(&["gate", "--record"], &base, &["--inconclusive", "fail"]).0, 3);
 
+    // What is judged beside the requests is counted, and shown when it is to decide.
+    let (_, said) = of(&["gate", "--record"], &base, &[]);
+    assert!(said.contains("3 inconclusive; they decide with --decide lifecycle"), "{said}");
+    assert!(!said.contains("compile: inconclusive") && said.contains("not judged: percentiles"), "{said}");
+    let (code, said) = of(&["gate", "--record"], &base, &["--decide", "lifecycle"]);
+    assert!(code == 4 && said.contains("boundary on wasmtime (noop), compile: inconclusive"), "{code}: {said}");
+    assert_eq!(of(&["compare"], &base, &["--decide", "weather"]).0, 2);
+
     let other = folder.path().join("other.json");
     let mut elsewhere = tollgate_record::Record::read(&base).unwrap();
     elsewhere.environment.cpu_model = Some("another".to_owned());

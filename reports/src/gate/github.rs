@@ -6,7 +6,8 @@ use crate::text;
 /// GitHub shows ten annotations of each level for a step and leaves out the others without a word.
 const MOST: usize = 10;
 
-/// A regression and a wrong plugin are errors, what is inconclusive a warning, an improvement a notice.
+/// A regression and a wrong plugin are errors, what is inconclusive a warning, an improvement a notice; so is whatever does
+/// not decide.
 pub fn github(outcome: &Outcome) -> String {
     let mut out = String::new();
     let rows = outcome.by_weight();
@@ -33,11 +34,12 @@ pub fn github(outcome: &Outcome) -> String {
 
 fn level_of(row: &Row) -> Option<&'static str> {
     match row.verdict {
+        Verdict::Equivalent => None,
+        _ if !row.decides => Some("notice"),
         _ if row.is_wrong() => Some("error"),
         Verdict::Regression => Some("error"),
         Verdict::Inconclusive => Some("warning"),
         Verdict::Improvement => Some("notice"),
-        Verdict::Equivalent => None,
     }
 }
 

@@ -6,17 +6,18 @@ use crate::text::{escape, name};
 /// Longest message of a test case, in characters.
 const MESSAGE: usize = 4_000;
 
-/// A regression is a `failure`, a wrong plugin an `error`, what is inconclusive `skipped` with its reason; all else
-/// passed. No times: a gate's cells are measured in turns.
+/// A regression is a `failure`, a wrong plugin an `error`, what is inconclusive or does not decide `skipped` with its reason;
+/// all else passed. No times: a gate's cells are measured in turns.
 pub fn junit(outcome: &Outcome) -> String {
     let suite = format!("tollgate.{}", outcome.gate.name());
-    let wrong = outcome.rows.iter().filter(|row| row.is_wrong()).count();
+    let wrong = outcome.rows.iter().filter(|row| row.decides && row.is_wrong()).count();
+    let shown_only = outcome.rows.iter().filter(|row| !row.decides).count();
     let failed_controls = outcome.controls.iter().filter(|control| !control.passed).count();
     let counts = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"{wrong}\" skipped=\"{}\"",
         outcome.rows.len() + outcome.controls.len(),
         outcome.count(Verdict::Regression),
-        outcome.count(Verdict::Inconclusive) - wrong + failed_controls,
+        outcome.count(Verdict::Inconclusive) - wrong + shown_only + failed_controls,
     );
     let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     out.push_str(&format!("<testsuites name=\"tollgate\" {counts}>\n"));
@@ -47,6 +48,7 @@ fn case(suite: &str, row: &Row) -> String {
     let changes = row.change_words(usize::MAX);
     let message = if changes.is_empty() { row.reason.clone() } else { format!("{}: {changes}", row.reason) };
     let result = match row.verdict {
+        _ if !row.decides => Some(element("skipped", &format!("{}, which does not decide: {message}", row.word()))),
         _ if row.is_wrong() => Some(element("error", &message)),
         Verdict::Regression => Some(element("failure", &message)),
         Verdict::Inconclusive => Some(element("skipped", &message)),

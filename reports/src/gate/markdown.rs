@@ -69,7 +69,7 @@ fn line(row: &Row) -> String {
         name(&row.cell.plugin),
         name(&row.cell.host),
         workload,
-        row.word().to_owned(),
+        row.word(),
         escape(&row.change_words(8)),
         escape(&row.smallest_words()),
         why,

@@ -3,6 +3,7 @@
 //! An [`Outcome`] is a pure function of what was measured; every renderer takes it. It cannot be made to pass by what is
 //! not there: see [`Outcome::new`].
 
+mod beside;
 mod binomial;
 mod change;
 mod counters;
@@ -22,6 +23,7 @@ mod sign_rule;
 mod table;
 mod verdict;
 
+pub use beside::Beside;
 pub use binomial::{at_least, clopper_pearson, least_successes};
 pub use change::{Change, SmallestEffect, Unit};
 pub use counters::{Counted, Update, compare_counted, judge_counters};
@@ -34,7 +36,7 @@ pub use outcome::{Conclusion, ControlCheck, GATE_SCHEMA, GateKind, Outcome};
 pub use proof::{Count, Proved, proved};
 pub use proof_table::proof_table;
 pub use proof_text::proof_text;
-pub use records::{Margin, compare_records, incomparable, other_machine};
+pub use records::{Margin, compare_records, compare_records_by, incomparable, other_machine};
 pub use replicates::{LogMargin, Replicates, Side};
 pub use row::Row;
 pub use table::table;

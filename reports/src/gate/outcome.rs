@@ -48,9 +48,9 @@ pub struct ControlCheck {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conclusion {
-    /// Every row is equivalent or an improvement.
+    /// Every row that decides is equivalent or an improvement.
     Pass,
-    /// No row is a regression, and one at least is inconclusive; or a control failed; or there is no row.
+    /// No row that decides is a regression, and one at least is inconclusive; or a control failed; or there is no row.
     Inconclusive,
     /// A row is a regression.
     Regression,
@@ -119,26 +119,30 @@ impl Outcome {
     /// a one may be taken for a pass when somebody asks for that.
     pub fn is_undecided(&self) -> bool {
         self.conclusion == Conclusion::Inconclusive
-            && !self.rows.is_empty()
-            && self.rows.iter().all(|row| row.comparable)
+            && self.deciding().next().is_some()
+            && self.deciding().all(|row| row.comparable)
     }
 
-    /// How many rows have that verdict.
+    /// How many rows that decide have that verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
-        self.rows.iter().filter(|row| row.verdict == verdict).count()
+        self.deciding().filter(|row| row.verdict == verdict).count()
     }
 
-    /// The rows, wrong plugins first, then by the weight of their verdict.
+    fn deciding(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.decides)
+    }
+
+    /// The rows, wrong plugins first, then by the weight of their verdict; last those that do not decide.
     pub(super) fn by_weight(&self) -> Vec<&Row> {
         let mut rows: Vec<&Row> = self.rows.iter().collect();
-        rows.sort_by_key(|row| (!row.is_wrong(), row.verdict));
+        rows.sort_by_key(|row| (!row.decides, !row.is_wrong(), row.verdict));
         rows
     }
 
     /// One line: `counters gate: regression (1 regression, 21 equivalent)`.
     pub fn headline(&self) -> String {
         use Verdict::*;
-        let wrong = self.rows.iter().filter(|row| row.is_wrong()).count();
+        let wrong = self.deciding().filter(|row| row.is_wrong()).count();
         let inconclusive = self.count(Inconclusive) - wrong;
         let counts = [
             (wrong, "wrong"),
@@ -154,7 +158,11 @@ impl Outcome {
             GateKind::Records => "comparison of records".to_owned(),
             gate => format!("{} gate", gate.name()),
         };
-        format!("{title}: {} ({counts})", self.conclusion.words())
+        let shown = match self.rows.len() - self.deciding().count() {
+            0 => String::new(),
+            shown => format!("; {shown} shown only"),
+        };
+        format!("{title}: {} ({counts}{shown})", self.conclusion.words())
     }
 
     /// Controls that failed, and notes: what stands under every rendering.
@@ -203,5 +211,5 @@ fn conclude(rows: &[Row]) -> Conclusion {
         Verdict::Inconclusive => Conclusion::Inconclusive,
         Verdict::Improvement | Verdict::Equivalent => Conclusion::Pass,
     };
-    rows.iter().map(of).max().unwrap_or(Conclusion::Inconclusive)
+    rows.iter().filter(|row| row.decides).map(of).max().unwrap_or(Conclusion::Inconclusive)
 }

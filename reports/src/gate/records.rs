@@ -9,12 +9,13 @@
 //! would be Bonferroni's bound.) Six and six starts of the same thing lie wholly apart, head above, once in 924 times.
 //!
 //! What changed in the machine between the two runs is in no interval: hence a wide margin. Small changes are for the gates
-//! that measure both sides in turn.
+//! that measure both sides in turn. What the records hold beside the latency of requests is judged in `beside.rs`.
 
 use std::collections::BTreeMap;
 
 use tollgate_record::{Cell, CellId, Environment, Mode, Phase, Record};
 
+use super::beside::{Beside, beside, not_judged};
 use super::{Change, ControlCheck, GateKind, Outcome, Row, SmallestEffect, Unit, Verdict};
 use crate::estimate::Estimate;
 use crate::number::{percent, signed_us};
@@ -101,12 +102,18 @@ pub fn incomparable(base: &Record, head: &Record) -> Vec<String> {
     reasons
 }
 
-/// Compares the requests of two records. Where the records cannot be compared (see [`incomparable`]) every row shows its
-/// figures and is inconclusive.
-pub fn compare_records(
+/// Compares two records. The latency of requests decides, and a leak that is new. Where the records cannot be compared (see
+/// [`incomparable`]) every row shows its figures and is inconclusive.
+pub fn compare_records(base: (&str, &Record), head: (&str, &Record), margin: Margin) -> Outcome {
+    compare_records_by(base, head, margin, &[])
+}
+
+/// The same where more decides.
+pub fn compare_records_by(
     (base_name, base): (&str, &Record),
     (head_name, head): (&str, &Record),
     margin: Margin,
+    decide: &[Beside],
 ) -> Outcome {
     let apart = incomparable(base, head);
     let (ours, theirs) = (cells(base), cells(head));
@@ -132,7 +139,14 @@ pub fn compare_records(
     let mut controls = noise("base", &ours, margin);
     controls.extend(noise("head", &theirs, margin));
     let sides = (side(base_name, base), side(head_name, head));
-    Outcome::new(GateKind::Records, sides, controls, rows, notes(base, head, &apart, margin))
+    let mut notes = notes(base, head, &apart, margin);
+    let in_process = ours.keys().find(|id| id.mode == Mode::InProcess);
+    let company = in_process.and_then(|id| company(id, &ours, &theirs));
+    let (others, said) = beside((base, head), &apart, company, decide);
+    rows.extend(others);
+    notes.extend(said);
+    notes.push(not_judged(base, head));
+    Outcome::new(GateKind::Records, sides, controls, rows, notes)
 }
 
 type Cells<'a> = BTreeMap<&'a CellId, (&'a Cell, SummaryCell)>;
@@ -185,7 +199,12 @@ fn row(
             format!("nothing was measured of it in {side}; run it again, for longer"),
         );
     };
-    let row = judge(id, &was, &is, margin);
+    let row = estimated(id, "added latency", &was, &is, margin.ns(id.mode, was.p50));
+    not_comparable(row, apart)
+}
+
+/// The row with what speaks against it, if anything does.
+pub(super) fn not_comparable(row: Row, apart: &[String]) -> Row {
     if apart.is_empty() {
         return row;
     }
@@ -198,8 +217,8 @@ fn row(
     Row { reason, comparable: false, ..row }
 }
 
-fn judge(id: &CellId, was: &Estimate, is: &Estimate, margin: Margin) -> Row {
-    let margin_ns = margin.ns(id.mode, was.p50);
+/// Judges a time in nanoseconds of which both sides have an estimate.
+pub(super) fn estimated(id: &CellId, what: &str, was: &Estimate, is: &Estimate, margin_ns: f64) -> Row {
     let ends = was.interval().zip(is.interval());
     let interval = ends.map(|((low, high), (head_low, head_high))| (head_low - high, head_high - low));
     let confidence = was.confidence.zip(is.confidence).map(|(base, head)| base * head);
@@ -211,7 +230,7 @@ fn judge(id: &CellId, was: &Estimate, is: &Estimate, margin: Margin) -> Row {
         high: interval.map(|(_, high)| high),
         confidence: interval.and(confidence),
     };
-    let mut changes = vec![change("added latency", Unit::Nanoseconds, is.p50 - was.p50, interval)];
+    let mut changes = vec![change(what, Unit::Nanoseconds, is.p50 - was.p50, interval)];
     // A share of what may be nothing is none.
     if let Some(((low, high), (head_low, head_high))) =
         ends.filter(|((low, _), (head_low, _))| *low > 0.0 && *head_low > 0.0)

@@ -9,6 +9,10 @@ use crate::text;
 pub struct Row {
     /// The cell.
     pub cell: CellId,
+    /// What of the cell is judged where that is not its time: `counters`, `memory`; null otherwise.
+    pub figure: Option<&'static str>,
+    /// Whether the conclusion depends on it. A row that does not is shown, with the verdict that it has.
+    pub decides: bool,
     /// What came of it.
     pub verdict: Verdict,
     /// What head has otherwise than base, the weightiest first; empty where nothing was compared.
@@ -28,7 +32,17 @@ impl Row {
     /// A cell that both sides have.
     pub fn judged(cell: CellId, verdict: Verdict, reason: impl Into<String>) -> Self {
         let reason = reason.into();
-        Self { cell, verdict, changes: Vec::new(), smallest_effect: None, reason, comparable: true, failure: None }
+        Self {
+            cell,
+            figure: None,
+            decides: true,
+            verdict,
+            changes: Vec::new(),
+            smallest_effect: None,
+            reason,
+            comparable: true,
+            failure: None,
+        }
     }
 
     /// A cell of which nothing can be said.
@@ -52,9 +66,10 @@ impl Row {
         self.verdict != Verdict::Equivalent
     }
 
-    /// The verdict, or that the plugin is wrong.
-    pub(super) fn word(&self) -> &'static str {
-        if self.is_wrong() { "wrong plugin" } else { self.verdict.name() }
+    /// The verdict, or that the plugin is wrong; in brackets where it does not count.
+    pub(super) fn word(&self) -> String {
+        let word = if self.is_wrong() { "wrong plugin" } else { self.verdict.name() };
+        if self.decides { word.to_owned() } else { format!("({word})") }
     }
 
     /// What names it: `cpp-raw on wasmtime (headers)`, shown and never obeyed.
@@ -63,7 +78,7 @@ impl Row {
         format!("{} on {} ({}){}", name(plugin), name(host), name(workload), self.phase_words())
     }
 
-    /// The phase where it is not the usual one.
+    /// The phase or figure where it is not the usual one.
     fn phase_words(&self) -> String {
         match self.phase() {
             "request" => String::new(),
@@ -71,15 +86,15 @@ impl Row {
         }
     }
 
-    /// Name of the phase as in records.
+    /// Name of what is judged: that of the phase as in records, or of the figure.
     pub(super) fn phase(&self) -> &'static str {
         use tollgate_record::Phase::*;
-        match self.cell.phase {
+        self.figure.unwrap_or(match self.cell.phase {
             Compile => "compile",
             Instantiate => "instantiate",
             FirstRequest => "first_request",
             Request => "request",
-        }
+        })
     }
 
     /// All changes in words, at most so many.

@@ -60,7 +60,7 @@ fn grid<'a>(rows: &[&Row]) -> Grid<'a> {
             short(&row.cell.plugin),
             text::name(&row.cell.host, 16),
             text::name(&row.cell.workload, 16),
-            row.word().to_owned(),
+            row.word(),
             text::name(&short_change(row), 48),
         ];
         fields.extend(phases.then(|| row.phase().to_owned()));

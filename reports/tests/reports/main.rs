@@ -1,6 +1,7 @@
 //! Whole reports of synthetic records, in one test program.
 
 mod adapters;
+mod beside;
 mod breakdown;
 mod compared;
 mod cost;

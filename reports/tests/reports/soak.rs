@@ -9,7 +9,7 @@ const PAGE: u64 = 65_536;
 const SMALLEST_LEAK_BYTES: f64 = 16.0;
 
 /// A soak whose memory after so many requests is that, sampled as a worker does.
-fn soak(requests: u64, bytes: impl Fn(u64) -> u64) -> Soak {
+pub(crate) fn soak(requests: u64, bytes: impl Fn(u64) -> u64) -> Soak {
     let mut sampler = MemorySampler::new(bytes(0), 1);
     (1..=requests).for_each(|request| sampler.note(request, bytes(request)));
     Soak { duration_ms: 1_000, requests, samples: sampler.finish(), limit_bytes: None, error: None }

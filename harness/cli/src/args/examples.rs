@@ -37,6 +37,7 @@ pub(super) const LIST: &str = "Examples:
 pub(super) const COMPARE: &str = "Examples:
   tollgate compare monday/record.json tuesday/record.json
   tollgate compare old.json new.json --margin 2% --format markdown
+  tollgate compare old.json new.json --decide lifecycle     compile, instantiate, first request; of thorough runs
 
 The same with an exit status: tollgate gate --record BASE HEAD";
 

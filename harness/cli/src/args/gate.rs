@@ -53,6 +53,21 @@ pub(crate) struct RecordsArgs {
     /// A change of added latency smaller than this share of base's is none (at least 0.1 µs in process, 1 µs live)
     #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = percent)]
     pub(crate) margin: f64,
+    /// What else decides, beside the latency of requests and leaks that are new; it is shown in any case where it changed, and
+    /// counted where not (may be given again)
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) decide: Vec<Decide>,
+}
+
+/// What can decide beside the latency of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Decide {
+    /// Compile, instantiate and first request, by 25 % and at least 1 ms, 0.1 ms and 0.05 ms: wants runs with `--time thorough`
+    Lifecycle,
+    /// Exact counters, of which one more is a regression
+    Counters,
+    /// Leaks, also where a soak could not tell
+    Memory,
 }
 
 /// A share as people write it, `0.5%` or `0.5`, above 0 and up to 100.

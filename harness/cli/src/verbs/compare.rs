@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use tollgate_record::Record;
-use tollgate_reports::gate::{Margin, Outcome, compare_records, incomparable};
+use tollgate_reports::gate::{Beside, Margin, Outcome, compare_records_by, incomparable};
 
 use super::gate::show;
-use crate::args::gate::{CompareArgs, RecordsArgs};
+use crate::args::gate::{CompareArgs, Decide, RecordsArgs};
 use crate::status::{Status, usage};
 
 /// Prints what changed.
@@ -28,5 +28,11 @@ pub(super) fn compare(base: &Path, head: &Path, options: &RecordsArgs) -> anyhow
     }
     let margin = Margin { share: options.margin, ..Margin::default() };
     let name = |path: &Path| path.display().to_string();
-    Ok(compare_records((&name(base), &ours), (&name(head), &theirs), margin))
+    let also = options.decide.iter().map(|decide| match decide {
+        Decide::Lifecycle => Beside::Lifecycle,
+        Decide::Counters => Beside::Counters,
+        Decide::Memory => Beside::Memory,
+    });
+    let also: Vec<Beside> = also.collect();
+    Ok(compare_records_by((&name(base), &ours), (&name(head), &theirs), margin, &also))
 }
