@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::fnv1a;
 use crate::{Counters, RecordError, Spread, write_atomically};
 
 /// Name and version of the format. A reader refuses any other.
@@ -93,15 +94,10 @@ impl BaselineCell {
         (&self.plugin, &self.host, &self.workload)
     }
 
-    /// FNV-1a, 64 bits, of the cell without its digest (Fowler, Noll and Vo; IETF draft-eastlake-fnv). Against slips, not
-    /// against intent: who wants another baseline writes one.
+    /// Of the cell without its digest.
     fn digest(&self) -> String {
         let bare = Self { digest: String::new(), ..self.clone() };
-        let text = serde_json::to_vec(&bare).expect("a cell has string keys and nothing that can fail");
-        let digest = text
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
-        format!("{digest:016x}")
+        fnv1a(&serde_json::to_vec(&bare).expect("a cell has string keys and nothing that can fail"))
     }
 }
 

@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Journal, Record, RecordError, SCHEMA};
+use crate::{Journal, Journaled, Record, RecordError};
 
 /// How a gzip file begins (RFC 1952, 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -22,24 +22,17 @@ struct Head {
 impl Record {
     /// Reads a record, compressed by gzip or not; a journal (`*.jsonl`) is read as the record that it adds up to.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
-        let text = read_file(path)?;
-        Self::parse(path, &text)
+        Self::parse(path, &read_file(path)?)
     }
 
     /// Understands what the file at `path` holds.
     pub fn parse(path: &Path, text: &[u8]) -> Result<Self, RecordError> {
-        let record = match Journal::parse_if_one(path, text)? {
-            Some(record) => record,
-            None => parse_versioned::<Self>(path, text, SCHEMA)?,
-        };
-        check_schema(path, &record.schema, SCHEMA)?;
-        Ok(record)
+        parse_record(path, text)
     }
 
     /// Writes the record with [`write_atomically`].
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
-        let text = serde_json::to_vec(self).map_err(|source| RecordError::Parse { path: path.to_owned(), source })?;
-        write_atomically(path, &text)
+        write_record(path, serde_json::to_vec(self))
     }
 }
 
@@ -85,24 +78,27 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
     Ok(())
 }
 
-/// What the file at `path` holds, if it is of that schema: that is seen first, before its fields are held to this
-/// version's.
-pub(crate) fn parse_versioned<T: DeserializeOwned>(
-    path: &Path,
-    text: &[u8],
-    schema: &'static str,
-) -> Result<T, RecordError> {
+/// What the file at `path` holds: a journal, by its name, as the record that it adds up to, and otherwise a record of its
+/// schema, which is looked at before its fields are held to this version's.
+pub(crate) fn parse_record<R: Journaled + DeserializeOwned>(path: &Path, text: &[u8]) -> Result<R, RecordError> {
     let parse = |source| RecordError::Parse { path: path.to_owned(), source };
+    let check = |found: &str| match found == R::SCHEMA {
+        true => Ok(()),
+        false => Err(RecordError::Schema { path: path.to_owned(), found: found.to_owned(), expected: R::SCHEMA }),
+    };
+    if let Some(record) = Journal::<R>::parse_if_one(path, text)? {
+        check(record.schema())?;
+        return Ok(record);
+    }
     let head: Head = serde_json::from_slice(text).map_err(parse)?;
-    check_schema(path, &head.schema, schema)?;
+    check(&head.schema)?;
     serde_json::from_slice(text).map_err(parse)
 }
 
-pub(crate) fn check_schema(path: &Path, found: &str, expected: &'static str) -> Result<(), RecordError> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(RecordError::Schema { path: path.to_owned(), found: found.to_owned(), expected })
+/// Writes a record, all or nothing.
+pub(crate) fn write_record(path: &Path, text: serde_json::Result<Vec<u8>>) -> Result<(), RecordError> {
+    let text = text.map_err(|source| RecordError::Parse { path: path.to_owned(), source })?;
+    write_atomically(path, &text)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::file::{parse_versioned, read_file, write_atomically};
+use crate::digest::fnv1a;
+use crate::file::{parse_record, read_file, write_record};
 use crate::{Artifact, CellId, Environment, Failure, Journal, Journaled, Placement, RecordError};
 
 /// Name and version of the format of a gate's record. A reader refuses any other.
@@ -208,6 +209,12 @@ pub enum GateEntry {
 impl Journaled for GateRecord {
     type Entry = GateEntry;
 
+    const SCHEMA: &'static str = GATE_RECORD_SCHEMA;
+
+    fn schema(&self) -> &str {
+        &self.schema
+    }
+
     fn started_unix_ms(&self) -> u64 {
         self.started_unix_ms
     }
@@ -267,17 +274,10 @@ impl GateRecord {
     /// As [`GateRecord::read`].
     pub fn parse(path: &Path, text: &[u8]) -> Result<Self, RecordError> {
         let unsound = |what: String| RecordError::Unsound { path: path.to_owned(), what };
-        let mut record: Self = match Journal::parse_if_one(path, text)? {
-            Some(record) => record,
-            None => {
-                let record: Self = parse_versioned(path, text, GATE_RECORD_SCHEMA)?;
-                if record.digest != record.digest_of_figures() {
-                    return Err(unsound("plan or cells are not those that were written".to_owned()));
-                }
-                record
-            }
-        };
-        crate::file::check_schema(path, &record.schema, GATE_RECORD_SCHEMA)?;
+        let mut record: Self = parse_record(path, text)?;
+        if !Journal::<Self>::is_one(path) && record.digest != record.digest_of_figures() {
+            return Err(unsound("plan or cells are not those that were written".to_owned()));
+        }
         record.check().map_err(unsound)?;
         record.digest.clear();
         Ok(record)
@@ -288,8 +288,7 @@ impl GateRecord {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
-        let text = self.to_vec().map_err(|source| RecordError::Parse { path: path.to_owned(), source })?;
-        write_atomically(path, &text)
+        write_record(path, self.to_vec())
     }
 
     /// What [`GateRecord::write`] writes: the record with its digest.
@@ -300,12 +299,10 @@ impl GateRecord {
         serde_json::to_vec(&Self { digest: self.digest_of_figures(), ..self.clone() })
     }
 
-    /// FNV-1a of plan and cells as JSON: against accidents, not against malice.
+    /// Of plan, cells and both sides.
     fn digest_of_figures(&self) -> String {
         let bytes = serde_json::to_vec(&(&self.plan, &self.cells, &self.base, &self.head));
-        let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        let hash = bytes.unwrap_or_default().iter().fold(0xcbf2_9ce4_8422_2325, mix);
-        format!("fnv1a:{hash:016x}")
+        format!("fnv1a:{}", fnv1a(&bytes.unwrap_or_default()))
     }
 
     /// Whether a measurement can have given this.

@@ -73,6 +73,12 @@ pub trait Journaled: Clone {
     /// One line of its journal.
     type Entry: Serialize + DeserializeOwned;
 
+    /// Name and version of its format.
+    const SCHEMA: &'static str;
+
+    /// What the record itself says of that.
+    fn schema(&self) -> &str;
+
     /// When the run began, milliseconds since 1970.
     fn started_unix_ms(&self) -> u64;
 
@@ -151,10 +157,14 @@ impl<R: Journaled> Journal<R> {
         Self::parse(path, &read_file(path)?)
     }
 
+    /// Whether a file's name says that it is a journal.
+    pub(crate) fn is_one(path: &Path) -> bool {
+        path.extension().is_some_and(|extension| extension == "jsonl")
+    }
+
     /// The same of what the file at `path` holds, if its name says that it is a journal.
     pub(crate) fn parse_if_one(path: &Path, text: &[u8]) -> Result<Option<R>, RecordError> {
-        let is_one = path.extension().is_some_and(|extension| extension == "jsonl");
-        is_one.then(|| Self::parse(path, text)).transpose()
+        Self::is_one(path).then(|| Self::parse(path, text)).transpose()
     }
 
     fn parse(path: &Path, text: &[u8]) -> Result<R, RecordError> {
@@ -198,6 +208,12 @@ fn lock(path: &Path, file: &File) -> Result<(), RecordError> {
 
 impl Journaled for Record {
     type Entry = Entry;
+
+    const SCHEMA: &'static str = crate::SCHEMA;
+
+    fn schema(&self) -> &str {
+        &self.schema
+    }
 
     fn started_unix_ms(&self) -> u64 {
         self.started_unix_ms

@@ -9,6 +9,7 @@ mod baseline;
 mod cell;
 mod collector;
 mod counters;
+mod digest;
 mod environment;
 mod error;
 mod failure;

@@ -2,8 +2,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::file::{check_schema, parse_versioned, read_file, write_atomically};
-use crate::{Environment, GatePlan, Journal, Journaled, LiveGate, Placement, RecordError};
+use crate::file::{parse_record, read_file, write_record};
+use crate::{Environment, GatePlan, Journaled, LiveGate, Placement, RecordError};
 
 /// Name and version of the format of what a gate was proved by. A reader refuses any other.
 pub const PROVE_SCHEMA: &str = "tollgate/prove/1";
@@ -269,6 +269,12 @@ pub enum ProveEntry {
 impl Journaled for ProveRecord {
     type Entry = ProveEntry;
 
+    const SCHEMA: &'static str = PROVE_SCHEMA;
+
+    fn schema(&self) -> &str {
+        &self.schema
+    }
+
     fn started_unix_ms(&self) -> u64 {
         self.sittings.last().map_or(self.started_unix_ms, |sitting| sitting.started_unix_ms)
     }
@@ -316,11 +322,7 @@ impl ProveRecord {
     /// # Errors
     /// As [`ProveRecord::read`].
     pub fn parse(path: &Path, text: &[u8]) -> Result<Self, RecordError> {
-        let record: Self = match Journal::parse_if_one(path, text)? {
-            Some(record) => record,
-            None => parse_versioned(path, text, PROVE_SCHEMA)?,
-        };
-        check_schema(path, &record.schema, PROVE_SCHEMA)?;
+        let record: Self = parse_record(path, text)?;
         record.check().map_err(|what| RecordError::Unsound { path: path.to_owned(), what })?;
         Ok(record)
     }
@@ -330,8 +332,7 @@ impl ProveRecord {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
-        let text = serde_json::to_vec(self).map_err(|source| RecordError::Parse { path: path.to_owned(), source })?;
-        write_atomically(path, &text)
+        write_record(path, serde_json::to_vec(self))
     }
 
     /// Whether runs of a gate can have given this.
