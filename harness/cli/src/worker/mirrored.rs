@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tollgate_hosts::{Contender, MirroredRounds, Precompiled};
 
-use super::protocol::{Message, MirroredArm, MirroredJob, WorkerArm};
+use super::arm::WorkerArm;
+use super::protocol::{Message, MirroredArm, MirroredJob};
 use super::serve::{host_arm, say, signs_of_life, unloadable};
 
 pub(super) fn mirrored(job: MirroredJob) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 //! a plugin that hangs or crashes takes down a child, not the run.
 
 mod about;
+mod arm;
 mod load;
 mod mirrored;
 mod protocol;
@@ -10,7 +11,8 @@ mod stepped;
 mod supervise;
 
 pub(crate) use about::{About, AboutPlugin};
+pub(crate) use arm::WorkerArm;
 pub(crate) use load::{CAPACITY, LoadSteps, Rates, WARM_UP};
-pub(crate) use protocol::{Job, Message, MirroredArm, MirroredJob, Step, SteppedJob, WorkerArm};
+pub(crate) use protocol::{Job, Message, MirroredArm, MirroredJob, Step, SteppedJob};
 pub(crate) use serve::serve;
 pub(crate) use supervise::{Stepping, WorkerEnd, run_job, run_job_in};

@@ -13,7 +13,8 @@ use tollgate_gateways::{Measured, measure_urls};
 use tollgate_hosts::{Bench, Host};
 use tollgate_record::{CellId, Collector, Failure};
 
-use super::protocol::{Job, Message, WorkerArm};
+use super::arm::WorkerArm;
+use super::protocol::{Job, Message};
 use crate::arm::Arm;
 
 /// How often a sign of life is given while rounds run.
