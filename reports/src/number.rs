@@ -74,9 +74,15 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// A probability as percent with one decimal, less when that is zero.
+/// A probability as percent with one decimal, less when that is zero; with more where it would read as never or always, and is
+/// neither.
 pub(crate) fn percent(share: f64) -> String {
-    let text = format!("{:.1}", share * 100.0);
+    let is_certain = |text: &str| text.parse::<f64>().is_ok_and(|value| value == 0.0 || value == 100.0);
+    let with = |decimals: usize| format!("{:.decimals$}", share * 100.0);
+    let text = match (1..=6).map(with).find(|text| !is_certain(text)) {
+        Some(text) if share > 0.0 && share < 1.0 => text,
+        _ => with(1),
+    };
     format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
 }
 
@@ -118,6 +124,10 @@ mod tests {
             (grouped(12), "12"),
             (percent(0.96875), "96.9 %"),
             (percent(0.5), "50 %"),
+            (percent(1.0), "100 %"),
+            (percent(0.0), "0 %"),
+            (percent(0.000_368), "0.04 %"),
+            (percent(0.999_63), "99.96 %"),
             (bytes(2_306_867), "2.20 MiB"),
             (date(951_782_400_000), "2000-02-29 00:00 UTC"),
             (date(1_767_225_599_000), "2025-12-31 23:59 UTC"),

@@ -39,7 +39,11 @@ pub fn article(article: &Article, id: &str) -> String {
         draw_legend(canvas, &legend);
         canvas.text("µs, logarithmic", (RIGHT, top - 20), Anchor::End, FONT, Mark::new(MUTED));
         for (index, row) in article.rows.iter().enumerate() {
-            draw_row(canvas, row, &scale, top + ROW * index as i32 + ROW / 2, index > 0);
+            let upper = top + ROW * index as i32;
+            if index > 0 {
+                canvas.line(&[(0, upper), (RIGHT, upper)], 1, Mark::new(RULE));
+            }
+            draw_row(canvas, row, &legend, &scale, upper + ROW / 2);
         }
     })
 }
@@ -53,29 +57,31 @@ fn extent(article: &Article) -> (f64, f64) {
     (low * 0.7, high * 1.5)
 }
 
-/// Shapes, not only colours, tell places apart: circle for in process, square for the embedded gateway, triangle for
-/// a gateway of its own. A diamond is what is published.
-fn shape(place: (Mode, &str)) -> Shape {
-    match place {
-        (Mode::InProcess, _) => Shape::Circle,
-        (Mode::Live, name) if is_embedded(name) => Shape::Square,
-        (Mode::Live, _) => Shape::Triangle,
+/// Shapes, not only colours, tell places apart: circle for the first host in process and a tip for others, square for the
+/// embedded gateway, triangle for a gateway of its own. A diamond is what is published.
+fn shape(measured: &Measured, known: &[Item<'_>]) -> Shape {
+    match measured.mode {
+        Mode::InProcess if known.iter().any(|item| item.shape == Shape::Circle) => Shape::Tip,
+        Mode::InProcess => Shape::Circle,
+        Mode::Live if is_embedded(&measured.host) => Shape::Square,
+        Mode::Live => Shape::Triangle,
     }
 }
 
 /// What the legend says of a place, or of what is published.
 struct Item<'a> {
     name: &'a str,
-    place: Option<(Mode, &'a str)>,
+    shape: Shape,
     at: (i32, i32),
 }
 
 /// The published figures and all places, in lines that the chart is wide enough for.
 fn legend(article: &Article) -> Vec<Item<'_>> {
-    let mut items = vec![Item { name: "published", place: None, at: (0, 0) }];
+    let mut items = vec![Item { name: "published", shape: Shape::Diamond, at: (0, 0) }];
     for measured in article.rows.iter().flat_map(|row| &row.measured) {
         if !items.iter().any(|item| item.name == measured.place) {
-            items.push(Item { name: &measured.place, place: Some((measured.mode, &measured.host)), at: (0, 0) });
+            let shape = shape(measured, &items);
+            items.push(Item { name: &measured.place, shape, at: (0, 0) });
         }
     }
     let (mut x, mut y) = (0, 14);
@@ -93,16 +99,13 @@ fn legend(article: &Article) -> Vec<Item<'_>> {
 fn draw_legend(canvas: &mut Canvas<'_>, items: &[Item<'_>]) {
     for item in items {
         let (x, y) = item.at;
-        let (shape, colour) = item.place.map_or((Shape::Diamond, INK), |place| (shape(place), MUTED));
-        draw_shape(canvas, shape, (x + 10, y), Mark::new(colour));
+        let colour = if item.shape == Shape::Diamond { INK } else { MUTED };
+        draw_shape(canvas, item.shape, (x + 10, y), Mark::new(colour));
         canvas.text(item.name, (x + 26, y), Anchor::Start, FONT, Mark::new(INK));
     }
 }
 
-fn draw_row(canvas: &mut Canvas<'_>, row: &ArticleRow, scale: &Scale, middle: i32, ruled: bool) {
-    if ruled {
-        canvas.line(&[(0, middle - ROW / 2), (RIGHT, middle - ROW / 2)], 1, Mark::new(RULE));
-    }
+fn draw_row(canvas: &mut Canvas<'_>, row: &ArticleRow, legend: &[Item<'_>], scale: &Scale, middle: i32) {
     canvas.text(row.published.name, (LEFT - 14, middle), Anchor::End, FONT, Mark::new(INK));
     let published = row.published.ms * 1e6;
     let mark = Mark::new(INK)
@@ -112,11 +115,12 @@ fn draw_row(canvas: &mut Canvas<'_>, row: &ArticleRow, scale: &Scale, middle: i3
         .tooltip(format!("{}, published: {} ms", row.published.name, row.published.ms));
     draw_shape(canvas, Shape::Diamond, (scale.px(published), middle), mark);
     for measured in &row.measured {
-        point(canvas, row, measured, scale, middle);
+        let shape = legend.iter().find(|item| item.name == measured.place).map_or(Shape::Circle, |item| item.shape);
+        point(canvas, row, (measured, shape), scale, middle);
     }
 }
 
-fn point(canvas: &mut Canvas<'_>, row: &ArticleRow, measured: &Measured, scale: &Scale, middle: i32) {
+fn point(canvas: &mut Canvas<'_>, row: &ArticleRow, (measured, shape): (&Measured, Shape), scale: &Scale, middle: i32) {
     let added = measured.added_ns;
     if added.p50 <= 0.0 {
         return;
@@ -130,5 +134,5 @@ fn point(canvas: &mut Canvas<'_>, row: &ArticleRow, measured: &Measured, scale: 
         .with("data-host", &measured.host)
         .with_figure("data-added-ns", Some(added.p50))
         .tooltip(format!("{}, {}: {} µs", measured.plugin, measured.place, significant(added.p50 / 1_000.0)));
-    draw_shape(canvas, shape((measured.mode, &measured.host)), (scale.px(added.p50), middle), mark);
+    draw_shape(canvas, shape, (scale.px(added.p50), middle), mark);
 }

@@ -150,7 +150,11 @@ fn places(records: &[&ProveRecord]) -> String {
     let mut all = BTreeSet::new();
     for record in records {
         let cpu = record.environment.cpu_model.as_deref().unwrap_or("an unknown CPU");
-        let machine = format!("{} cores of {}", record.environment.cores, escape(&text::name(cpu, 60)));
+        let cores = match record.environment.cores {
+            1 => "1 core".to_owned(),
+            cores => format!("{cores} cores"),
+        };
+        let machine = format!("{cores} of {}", escape(&text::name(cpu, 60)));
         let hogs = if record.hogs > 0 { ", with a busy neighbour on each" } else { "" };
         match &record.live {
             Some(live) => {

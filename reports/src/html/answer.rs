@@ -114,7 +114,7 @@ fn chart(view: &View<'_>, index: usize, place: &Place<'_>) -> String {
 /// What is seen; how to read it stands below the first chart only.
 fn caption(place: &Place<'_>, is_first: bool) -> String {
     let mut words = match is_first {
-        true => "What a plugin costs a request above no plugin_in, paired round by round. Solid: bare ABI or no SDK; outlined: through \
+        true => "What a plugin costs a request above no plugin, paired round by round. Solid: bare ABI or no SDK; outlined: through \
                  the language’s SDK. Whiskers are the interval for the median over starts."
             .to_owned(),
         false => "Added latency on an axis of its own.".to_owned(),
@@ -123,7 +123,7 @@ fn caption(place: &Place<'_>, is_first: bool) -> String {
     if let Some(ns) = place.noise_ns().filter(|_| shows_noise(place)) {
         let band = us(ns, 3);
         words.push_str(&format!(
-            " The grey band at zero is the noise, up to {band} µs: what A', a second arm without a plugin_in, reads."
+            " The grey band at zero is the noise, up to {band} µs: what A', a second arm without a plugin, reads."
         ));
     }
     if cuts_bars(place) {

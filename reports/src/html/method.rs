@@ -262,8 +262,12 @@ fn machine(record: &Record) -> String {
 }
 
 fn versions(record: &Record) -> String {
+    let is_known =
+        |(program, version): &(&String, &String)| *program == "tollgate" && **version == record.tollgate_version;
+    // Our own comes first, and not twice.
+    let others = record.environment.versions.iter().filter(|of| !is_known(of));
     let rows: Vec<TableRow> = std::iter::once(("tollgate", record.tollgate_version.as_str()))
-        .chain(record.environment.versions.iter().map(|(program, version)| (program.as_str(), version.as_str())))
+        .chain(others.map(|(program, version)| (program.as_str(), version.as_str())))
         .map(|(program, version)| TableRow::new(vec![Cell::Text(name(program, 60)), Cell::Long(name(version, 200))]))
         .collect();
     table("Versions", &["Program", "version"], &rows)
@@ -297,7 +301,8 @@ fn artifacts(record: &Record) -> String {
         })
         .collect();
     if rows.is_empty() {
-        return "<p>None recorded.</p>".to_owned();
+        return "<p>None recorded: a scenario’s plugins are those of this version’s catalogue, or of the command.</p>"
+            .to_owned();
     }
     let columns = ["Plugin", ">size", "SHA-256", "toolchain", "SDK", "shown to do its work by"];
     table("What was measured, byte for byte", &columns, &rows)

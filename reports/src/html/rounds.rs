@@ -19,7 +19,7 @@ const INTRO: &str = "Whether the run stood still: each plugin’s blocks of roun
                      the same code differ by, and why a start is the replicate.";
 
 const CAPTION: &str = "A line goes through medians of neighbouring blocks; a red dot at the edge is the row’s farthest single block, outside of it. \
-                       The last rows are A', a second arm without a plugin_in, and control A’s own latency.";
+                       The last rows are A', a second arm without a plugin, and control A’s own latency.";
 
 fn of_place(view: &View<'_>, index: usize, place: &Place<'_>) -> Option<String> {
     let track = |label: String, cell| Some(Track { label, cell, course: course(view.source(cell)?)? });

@@ -23,7 +23,7 @@ const INTRO: &str = "The shift function: a quantile of the requests with the plu
                      all, as collecting garbage is. Requests timed one by one, which are not paired: for the price of a plugin read \
                      the added latency.";
 
-const CAPTION: &str = "From fast requests to slow ones. The grey band is what A', a second arm without a plugin_in, reads. A line ends where \
+const CAPTION: &str = "From fast requests to slow ones. The grey band is what A', a second arm without a plugin, reads. A line ends where \
                        a start has fewer than ten requests above the quantile.";
 
 fn of_place(view: &View<'_>, index: usize, place: &Place<'_>) -> Option<String> {
