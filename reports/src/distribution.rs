@@ -118,34 +118,10 @@ fn count(histogram: &Histogram, edges_ns: &[f64]) -> Distribution {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tollgate_record::{CellId, Failure, Mode, Phase, Series};
+    use tollgate_record::Failure;
 
     use super::*;
-
-    fn cell(starts: &[Vec<u64>]) -> Cell {
-        let id = CellId {
-            mode: Mode::Live,
-            host: "envoy".to_owned(),
-            plugin: "one".to_owned(),
-            workload: "headers".to_owned(),
-            phase: Phase::Request,
-        };
-        let series = |(start, values): (usize, &Vec<u64>)| Series::of_values(start as u32, values);
-        Cell {
-            id,
-            language: "Rust".to_owned(),
-            kind: None,
-            variant: None,
-            control: None,
-            host_version: "1".to_owned(),
-            artifact: None,
-            series: starts.iter().enumerate().map(series).collect(),
-            counters: None,
-            soak: None,
-            proof: None,
-            error: None,
-        }
-    }
+    use crate::of_starts::cell;
 
     proptest! {
         #[test]

@@ -31,6 +31,8 @@ mod load;
 mod load_table;
 mod markdown;
 mod number;
+#[cfg(test)]
+mod of_starts;
 mod place;
 mod rounds;
 mod scale_table;
