@@ -15,8 +15,8 @@ const LARGEST: u64 = 512 * 1024 * 1024;
 
 /// Just enough of a file to tell whose it is, before its fields are held to this version's.
 #[derive(Deserialize)]
-struct Head {
-    schema: String,
+pub(crate) struct Head {
+    pub(crate) schema: String,
 }
 
 impl Record {

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::file::read_file;
+use crate::file::{Head, read_file};
 use crate::{BASELINE_SCHEMA, GATE_RECORD_SCHEMA, GateRecord, PROVE_SCHEMA, ProveRecord, Record, RecordError, SCHEMA};
 
 /// A file in which something measured is kept, whatever it is of.
@@ -18,15 +18,10 @@ pub enum Kept {
 
 /// Just enough of a file to tell what it is.
 #[derive(Deserialize)]
-struct Head {
+struct First {
     schema: Option<String>,
     /// A journal's first line has it one level down.
-    begin: Option<Begun>,
-}
-
-#[derive(Deserialize)]
-struct Begun {
-    schema: String,
+    begin: Option<Head>,
 }
 
 impl Kept {
@@ -46,8 +41,8 @@ impl Kept {
 
 /// The schema that a file names: of a journal, in its first line.
 fn schema_of(text: &[u8]) -> Option<String> {
-    let first = serde_json::Deserializer::from_slice(text).into_iter::<Head>().next()?.ok()?;
-    first.schema.or_else(|| first.begin.map(|begun| begun.schema))
+    let first = serde_json::Deserializer::from_slice(text).into_iter::<First>().next()?.ok()?;
+    first.schema.or_else(|| first.begin.map(|begin| begin.schema))
 }
 
 /// What a file of that schema is.

@@ -23,6 +23,7 @@ mod load;
 mod memory;
 mod plan;
 mod prove;
+mod proved;
 mod record;
 mod scale;
 mod scenario;
@@ -44,10 +45,8 @@ pub use live_gate::{LiveGate, Side};
 pub use load::{ArmLoad, Arrivals, Capacity, Faults, Load, Traffic, Window};
 pub use memory::{Memory, MemorySample, MemorySampler, Soak};
 pub use plan::{Plan, TimeBudget};
-pub use prove::{
-    ChangedFigure, CountersPlan, LivePlan, PROVE_SCHEMA, ProveEntry, ProveRecord, ProveRun, ProveSubject, ProvedCell,
-    ProvedCount, ProvedCounters, ProvedLive, PutIn, Sitting,
-};
+pub use prove::{CountersPlan, LivePlan, PROVE_SCHEMA, ProveEntry, ProveRecord, ProveSubject, Sitting};
+pub use proved::{ChangedFigure, ProveRun, ProvedCell, ProvedCount, ProvedCounters, ProvedLive, PutIn};
 pub use record::{Record, SCHEMA};
 pub use scale::{Chain, Footprint, Scale, VmUse};
 pub use scenario::{
