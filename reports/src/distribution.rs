@@ -3,6 +3,7 @@
 use tollgate_record::{Cell, Histogram};
 
 use crate::curve::carries;
+use crate::summary::merged;
 
 /// Bins along the axis: each a little wider in the chart than a line.
 const BINS: usize = 95;
@@ -76,8 +77,8 @@ impl Distribution {
 
 /// Counts the requests of cells that were timed one by one; none where no cell has enough of them.
 pub fn distributions(cells: &[&Cell]) -> Option<Distributions> {
-    let merged: Vec<Histogram> = cells.iter().map(|cell| requests(cell)).collect();
-    let enough = || merged.iter().filter(|histogram| histogram.len() >= FEWEST);
+    let all: Vec<Histogram> = cells.iter().map(|cell| merged(cell)).collect();
+    let enough = || all.iter().filter(|histogram| histogram.len() >= FEWEST);
     let end = |histogram: &Histogram| {
         let carried = ENDS.into_iter().find(|quantile| carries(histogram.len(), *quantile))?;
         histogram.value_at_quantile_ns(carried)
@@ -89,16 +90,8 @@ pub fn distributions(cells: &[&Cell]) -> Option<Distributions> {
     let edge = |at: usize| low * (high / low).powf(at as f64 / bins as f64);
     let edges_ns: Vec<f64> = (0..=bins).map(edge).collect();
     let of = |histogram: &Histogram| (histogram.len() >= FEWEST).then(|| count(histogram, &edges_ns));
-    let cells = merged.iter().map(of).collect();
+    let cells = all.iter().map(of).collect();
     Some(Distributions { edges_ns, cells })
-}
-
-/// All starts of a cell together; none of one that failed.
-fn requests(cell: &Cell) -> Histogram {
-    let mut merged = Histogram::new();
-    let series = cell.series.iter().filter(|_| cell.error.is_none());
-    series.for_each(|series| merged.merge(&series.latency_ns));
-    merged
 }
 
 fn count(histogram: &Histogram, edges_ns: &[f64]) -> Distribution {

@@ -179,16 +179,21 @@ pub fn summarize(record: &Record) -> Summary {
     }
 }
 
+/// Latencies of all starts of a cell together; none of one that failed.
+pub(crate) fn merged(cell: &Cell) -> Histogram {
+    let mut merged = Histogram::new();
+    let series = cell.series.iter().filter(|_| cell.error.is_none());
+    series.for_each(|series| merged.merge(&series.latency_ns));
+    merged
+}
+
 fn summarize_cell(cell: &Cell) -> SummaryCell {
     // Figures of a failed cell must not be used, so they do not leave the record.
     let series: &[Series] = if cell.error.is_some() { &[] } else { &cell.series };
     let pairs = |series: &Series| {
         estimate::start_added_ns(series).map(|added_ns| StartEstimate { start: series.start, added_ns })
     };
-    let merged = series.iter().fold(Histogram::new(), |mut merged, series| {
-        merged.merge(&series.latency_ns);
-        merged
-    });
+    let merged = merged(cell);
     let (added_ns, gateway_added_ns) = (estimate::added_ns(series), estimate::gateway_added_ns(series));
     let both = added_ns.zip(gateway_added_ns);
     SummaryCell {
