@@ -18,8 +18,10 @@ const WARMUP_SHARE: u32 = 3;
 /// plugins an arm finds its caches cold, so without them a figure depends on who else is in the run: with 2 and with 11
 /// other arms Lua on Envoy cost 18.9 and 24.8 us, with one such request 18.6 and 20.4 us, and A' scattered a fifth.
 const LEADING_REQUESTS: u32 = 1;
-/// Blocks that a start must have, if need be beyond its time: on a busy machine the time may be over before one is.
-const LEAST_BLOCKS: usize = 3;
+/// Rounds at least from one turn of canaries and of the gateway's own clock to the next, however small the blocks are.
+const ROUNDS_PER_TURN: u32 = 15;
+/// Turns that a start must have, if need be beyond its time: on a busy machine the time may be over before one is.
+const LEAST_TURNS: u32 = 3;
 /// How many times its time a start may take for them.
 const LONGEST: u32 = 10;
 /// How often the caller is asked whether to go on.
@@ -40,7 +42,7 @@ pub struct Measured {
 /// connection each, and proves in the end that each plugin ran for each request.
 ///
 /// An arm that fails becomes a failure, and the others go on; when the gateway or control A fails, all arms do.
-/// `progress` is called with an arm in turn after each block and every 0.1 s; `Break` ends the measurement early, and
+/// `progress` is called with an arm in turn after each turn of rounds and every 0.1 s; `Break` ends the measurement early, and
 /// what was measured by then is returned. While it runs, the calling thread is kept on [`Running::probe_core`].
 pub fn measure(
     running: &mut dyn Running,
@@ -58,6 +60,7 @@ pub fn measure(
     // Where cores cannot be chosen any more the measurement is worse, not impossible.
     let _pin = running.probe_core().and_then(|core| Pin::current_thread(core).ok());
     let lanes = (0..arms.len()).map(|arm| Lane::open(arm, arms, running)).collect();
+    let rounds_per_turn = ROUNDS_PER_TURN.max(rounds_per_block | 1);
     let mut run = Run {
         running,
         arms,
@@ -67,7 +70,9 @@ pub fn measure(
         rng: Rng::with_seed(seed),
         samples: vec![None; arms.len()],
         collector: Collector::new(start, arms.len(), control, rounds_per_block, 1),
-        own: OwnRounds::new(rounds_per_block),
+        own: OwnRounds::new(rounds_per_block, rounds_per_turn),
+        rounds_per_turn,
+        rounds: 0,
         progress,
         asked: Instant::now(),
         turn: 0,
@@ -101,6 +106,9 @@ struct Run<'a> {
     samples: Vec<Option<u64>>,
     collector: Collector,
     own: OwnRounds,
+    rounds_per_turn: u32,
+    /// Timed rounds so far.
+    rounds: u32,
     progress: &'a mut dyn FnMut(&CellId, &Collector) -> ControlFlow<()>,
     asked: Instant,
     turn: usize,
@@ -126,7 +134,7 @@ impl Run<'_> {
     fn is_over(&self, end: Instant, latest: Instant) -> bool {
         match Instant::now() {
             now if now < end => false,
-            now => self.collector.blocks() >= LEAST_BLOCKS || now > latest,
+            now => self.rounds / self.rounds_per_turn >= LEAST_TURNS || now > latest,
         }
     }
 
@@ -142,16 +150,16 @@ impl Run<'_> {
                     self.collector.request(arm, *latency_ns);
                 }
             }
-            let blocks = self.collector.blocks();
             self.collector.round(&self.samples);
-            let closed = self.collector.blocks() > blocks;
-            if closed {
+            self.rounds += 1;
+            let is_turn = self.rounds.is_multiple_of(self.rounds_per_turn);
+            if is_turn {
                 self.canaries();
-                if self.running.times_requests() && OwnRounds::is_turn(self.collector.blocks()) {
-                    self.own_block();
+                if self.running.times_requests() && OwnRounds::is_turn(self.rounds / self.rounds_per_turn) {
+                    self.own_turn();
                 }
             }
-            if (closed || self.asked.elapsed() > ASK_EVERY) && self.ask().is_break() {
+            if (is_turn || self.asked.elapsed() > ASK_EVERY) && self.ask().is_break() {
                 break;
             }
         }
@@ -170,9 +178,9 @@ impl Run<'_> {
         }
     }
 
-    /// A block of rounds that the gateway times itself; otherwise as those that the probe times.
-    fn own_block(&mut self) {
-        for round in self.own.next_block() {
+    /// A turn of rounds that the gateway times itself; otherwise as those that the probe times.
+    fn own_turn(&mut self) {
+        for round in self.own.next_turn() {
             self.rng.shuffle(&mut self.order);
             for at in 0..self.order.len() {
                 let arm = self.order[at];

@@ -1,38 +1,39 @@
 //! The second instrument: rounds in which the gateway itself times each request.
 //!
-//! They are blocks of their own, one after so many timed ones: what it takes to write a time down is then in no figure
+//! They are turns of their own, one after so many timed ones: what it takes to write a time down is then in no figure
 //! of the probe, and whatever moves the machine moves both instruments.
 
 use tollgate_record::Collector;
 
 use crate::OwnTime;
 
-/// A block for the gateway comes after the first timed block, and again after as many: a sixth of the time.
-const EVERY: usize = 5;
+/// A turn of the gateway comes after the first timed one, and again after as many: a sixth of the time.
+const EVERY: u32 = 5;
 
 /// What is asked of the gateway, and what it says.
 #[derive(Debug)]
 pub(crate) struct OwnRounds {
     rounds_per_block: u32,
+    rounds_per_turn: u32,
     rounds: u32,
     sent: usize,
 }
 
 impl OwnRounds {
-    /// An even block is made odd, as the collector's are.
-    pub(crate) fn new(rounds_per_block: u32) -> Self {
-        Self { rounds_per_block: rounds_per_block | 1, rounds: 0, sent: 0 }
+    /// Rounds of a block, which is made odd as the collector's are, and of a turn.
+    pub(crate) fn new(rounds_per_block: u32, rounds_per_turn: u32) -> Self {
+        Self { rounds_per_block: rounds_per_block | 1, rounds_per_turn, rounds: 0, sent: 0 }
     }
 
-    /// Whether it is their turn after so many timed blocks.
-    pub(crate) fn is_turn(blocks: usize) -> bool {
-        blocks % EVERY == 1
+    /// Whether it is theirs after so many timed turns.
+    pub(crate) fn is_turn(turns: u32) -> bool {
+        turns % EVERY == 1
     }
 
-    /// Numbers of the next block's rounds.
-    pub(crate) fn next_block(&mut self) -> std::ops::Range<u32> {
+    /// Numbers of the next turn's rounds.
+    pub(crate) fn next_turn(&mut self) -> std::ops::Range<u32> {
         let begin = self.rounds;
-        self.rounds += self.rounds_per_block;
+        self.rounds += self.rounds_per_turn;
         begin..self.rounds
     }
 
@@ -69,8 +70,8 @@ mod tests {
 
     #[test]
     fn times_are_paired_by_the_number_of_their_round() {
-        let mut own = OwnRounds::new(2);
-        assert_eq!((own.next_block(), own.next_block()), (0..3, 3..6));
+        let mut own = OwnRounds::new(2, 3);
+        assert_eq!((own.next_turn(), own.next_turn()), (0..3, 3..6));
         let time = |round: u32, arm: usize, ns: u64| OwnTime { arm, round, ns };
         let drift = |round: u32| u64::from(round) * 1_000;
         // Told in any order; the last arm misses a round of its second block.
@@ -88,8 +89,8 @@ mod tests {
     }
 
     #[test]
-    fn the_first_block_comes_early() {
-        let turns: Vec<usize> = (0..13).filter(|&blocks| OwnRounds::is_turn(blocks)).collect();
+    fn the_first_turn_comes_early() {
+        let turns: Vec<u32> = (0..13).filter(|&turns| OwnRounds::is_turn(turns)).collect();
         assert_eq!(turns, [1, 6, 11]);
     }
 }

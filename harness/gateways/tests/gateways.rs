@@ -347,7 +347,7 @@ fn a_measurement_can_be_ended_early() {
         let mut running = start(gateway, &arms);
         let begin = Instant::now();
         let mut stop = |_: &_, collector: &tollgate_record::Collector| match collector.blocks() {
-            0..10 => ControlFlow::Continue(()),
+            0..9 => ControlFlow::Continue(()),
             _ => ControlFlow::Break(()),
         };
         let outcomes = measure(running.as_mut(), &arms, 0, 1, Duration::from_secs(6), 5, &mut stop);
@@ -355,7 +355,7 @@ fn a_measurement_can_be_ended_early() {
         for (id, outcome) in outcomes.into_iter().map(outcome) {
             assert_eq!(
                 outcome.unwrap_or_else(|failure| panic!("{id}: {failure:?}")).0.sample_blocks_ns.len(),
-                10,
+                9,
                 "{id}"
             );
         }
