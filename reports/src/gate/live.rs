@@ -1,10 +1,12 @@
 //! The live gate: base and head as arms of one gateway process.
 //!
-//! A fresh start of the gateway is the replicate. In each start, head minus base is the median over blocks of the mean of
-//! head's arms minus the mean of base's, each a median of differences to control A of the same rounds.
+//! A fresh start of the gateway is the replicate. In each start, head minus base is the median of the differences between an
+//! arm of head and one of base in the same block. Of how many starts it takes to say something, see `sign_rule.rs`: with
+//! nine, one of them may have met a busy machine.
 
 use tollgate_record::{CellId, FailureClass, LiveGate, Placement, Record, Series, Side};
 
+use super::paired::shift;
 use super::sign_rule::SignRule;
 use super::{Change, ControlCheck, GateKind, Outcome, Row, SmallestEffect, Unit, Verdict};
 use crate::estimate::{median, median_interval, variance};
@@ -139,7 +141,8 @@ impl<'a> Judge<'a> {
         match (self.seen(first, margin), self.seen(second, margin)) {
             (Some(seen), Some(again)) if seen == again => {
                 let word = if seen == Verdict::Regression { "slower" } else { "faster" };
-                (seen, format!("{word} by more than {limit} in {starts} fresh starts, and in {starts} more"))
+                let enough = self.rule.map(enough).unwrap_or_default();
+                (seen, format!("{word} by more than {limit} in {enough} fresh starts, and in as many again"))
             }
             (Some(_), _) if second.len() < starts as usize => {
                 let words = "a change was seen and the starts that were to confirm it are not all there; run it again";
@@ -151,18 +154,16 @@ impl<'a> Judge<'a> {
                 (Verdict::Inconclusive, words)
             }
             (None, _) => {
-                let inside = |values: &[Start], sign: f64| values.iter().all(|&(_, ns)| sign * ns < margin);
-                let sure = 0.5_f64.powi(first.len() as i32) <= ALPHA_EQUIVALENT;
-                if sure && inside(first, 1.0) && inside(first, -1.0) {
+                if let Some(enough) = self.alike(first, margin).map(enough) {
                     if smallest > EQUIVALENT_FINDS * margin {
                         let words = format!(
-                            "within {limit} in each of {starts} starts, but they scatter so much that only a change of {} \
+                            "within {limit} in {enough} starts, but they scatter so much that only a change of {} \
                              would be found; give more --starts, more --copies or a quieter machine",
                             microseconds(smallest)
                         );
                         return (Verdict::Inconclusive, words);
                     }
-                    return (Verdict::Equivalent, format!("within {limit} in each of {starts} fresh starts"));
+                    return (Verdict::Equivalent, format!("within {limit} in {enough} fresh starts"));
                 }
                 let words = format!(
                     "neither more than {limit} apart nor within it in {starts} starts; give more --starts or a wider margin"
@@ -184,6 +185,15 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// The rule by which the first batch of starts shows that two are alike, if it does: as many on either side of zero as
+    /// show that their median is not beyond the margin.
+    fn alike(&self, first: &[Start], margin: f64) -> Option<SignRule> {
+        let rule = SignRule::new(self.plan.starts, ALPHA_EQUIVALENT)?;
+        let values = figures(first);
+        let opposite: Vec<f64> = values.iter().map(|ns| -ns).collect();
+        (rule.above(&values, -margin) && rule.above(&opposite, -margin)).then_some(rule)
+    }
+
     /// Two arms alike must not differ, and the arm that spins longer must be found.
     fn controls(&self) -> Vec<ControlCheck> {
         let margin = self.margin_ns;
@@ -191,7 +201,7 @@ impl<'a> Judge<'a> {
             let arms = self.plan.arms(side);
             let (one, other) = arms.split_at(arms.len() / 2);
             let starts = self.between(Instrument::Probe, other, one);
-            // Means of half as many arms scatter more than what is judged; both are held to the same margin.
+            // Half as many arms scatter more than what is judged; both are held to the same margin.
             let differs = self.seen(self.batch(&starts, 0), margin).is_some();
             let reason = match (starts.is_empty(), differs) {
                 (true, _) => "it was not measured".to_owned(),
@@ -203,7 +213,7 @@ impl<'a> Judge<'a> {
         let starts = self.between(Instrument::Probe, &[LiveGate::LONGER_SPIN.to_owned()], &[LiveGate::SPIN.to_owned()]);
         let known = self.plan.longer_ns as f64;
         let found = self.seen(self.batch(&starts, 0), self.plan.margin_ns as f64) == Some(Verdict::Regression);
-        let reason = if found { "found" } else { "not found in every start: this run would not see a slowdown" };
+        let reason = if found { "found" } else { "not found in enough starts: this run would not see a slowdown" };
         let slow = check(format!("a slowdown of {}", microseconds(known)), found, reason.to_owned(), &starts);
         alike.into_iter().chain([slow]).collect()
     }
@@ -215,22 +225,14 @@ impl<'a> Judge<'a> {
         &starts[first..end]
     }
 
-    /// Of each start in which all these arms were measured, in order: the median over blocks of the mean of some arms minus
-    /// the mean of others (none: of control A, which all are differences to).
+    /// How far arms are beyond others (none: control A) in each start in which all were measured, in order.
     fn between(&self, instrument: Instrument, arms: &[String], others: &[String]) -> Vec<Start> {
         let end = self.plan.starts * 2;
         let of = |start| {
-            let sides = [arms, others].map(|arms| {
+            let blocks = |arms: &[String]| {
                 arms.iter().map(|arm| self.blocks(arm, start, instrument)).collect::<Option<Vec<Vec<f64>>>>()
-            });
-            let [Some(arms), Some(others)] = sides else { return None };
-            let blocks = arms.iter().chain(&others).map(Vec::len).min()?;
-            let mean = |side: &[Vec<f64>], block: usize| match side.len() {
-                0 => 0.0,
-                count => side.iter().map(|arm| arm[block]).sum::<f64>() / count as f64,
             };
-            let differences: Vec<f64> = (0..blocks).map(|block| mean(&arms, block) - mean(&others, block)).collect();
-            Some((start, median(&differences)?))
+            Some((start, shift(&blocks(arms)?, &blocks(others)?)?))
         };
         (0..end).filter_map(of).collect()
     }
@@ -276,6 +278,14 @@ impl<'a> Judge<'a> {
 
 fn check(name: String, passed: bool, reason: String, starts: &[Start]) -> ControlCheck {
     ControlCheck { name, passed, reason, change: estimated("added latency", &figures(starts)) }
+}
+
+/// How many starts said it, in words: of few it takes all.
+fn enough(rule: SignRule) -> String {
+    match rule {
+        SignRule { replicates, least } if least == replicates => format!("each of {replicates}"),
+        SignRule { replicates, least } => format!("at least {least} of {replicates}"),
+    }
 }
 
 fn figures(starts: &[Start]) -> Vec<f64> {
