@@ -27,7 +27,11 @@ pub(crate) fn select(
     plan: &LiveGate,
 ) -> anyhow::Result<Selection> {
     let asked = workload(options.given.config.as_deref(), options.workload.is_some(), selectors)?;
-    let [base, head] = [&options.base, &options.head].map(|side| side_of(side.as_deref(), options, gateway, &asked));
+    let side = |name: &Option<String>| {
+        let name = name.as_deref().ok_or_else(|| usage("give --base and --head"))?;
+        side(name, options.workload.is_some(), selectors, gateway, &asked)
+    };
+    let [base, head] = [&options.base, &options.head].map(side);
     let (base, head) = (base?, head?);
     if base.kind != head.kind {
         let (base, head) = (base.kind.name(), head.kind.name());
@@ -44,6 +48,11 @@ pub(crate) fn spinning(
     [base_ns, head_ns]: [u64; 2],
 ) -> Selection {
     arms(gateway, plan, asked, [spin(base_ns, asked), spin(head_ns, asked)])
+}
+
+/// The arms of a live gate whose sides are one plugin.
+pub(crate) fn alike(gateway: &'static dyn Gateway, plan: &LiveGate, plugin: &Plugin, asked: &Workload) -> Selection {
+    arms(gateway, plan, asked, [(plugin.clone(), asked.clone()), (plugin.clone(), asked.clone())])
 }
 
 fn spin(spin_ns: u64, asked: &Workload) -> Asked {
@@ -80,13 +89,15 @@ pub(crate) fn workload(file: Option<&Path>, checked: bool, selectors: &Selectors
     asked.into_iter().next().ok_or_else(|| usage("the catalogue has no workload; this build is broken"))
 }
 
-fn side_of(
-    name: Option<&str>,
-    options: &LiveGateArgs,
+/// A side's plugin, of that name or at that path; `checked` when it is held to the workload's effects.
+pub(crate) fn side(
+    name: &str,
+    checked: bool,
+    selectors: &Selectors,
     gateway: &dyn Gateway,
     asked: &Workload,
 ) -> anyhow::Result<Plugin> {
-    let plugin = plugin(name.ok_or_else(|| usage("give --base and --head"))?)?;
+    let plugin = plugin(name)?;
     if !gateway.runs(plugin.kind) {
         return Err(usage(format!(
             "{} does not run {} plugins; name another with --gateway",
@@ -98,9 +109,9 @@ fn side_of(
         usage(format!("{} has no artifact for workload {}; name another with --workload", plugin.name, asked.name))
     })?;
     // Both sides are held to the same, whatever they are named by.
-    plugin.workload_checked = options.workload.is_some();
+    plugin.workload_checked = checked;
     if plugin.path.is_some() {
-        plugin.root_id.clone_from(&options.given.root_id);
+        plugin.root_id.clone_from(&selectors.given.root_id);
     }
     Ok(plugin)
 }

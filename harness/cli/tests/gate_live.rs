@@ -140,7 +140,10 @@ fn a_proof_of_the_live_gate_is_counted_kept_and_put_into_a_page() {
         assert!(stderr(&output).contains(said), "{said}: {}", stderr(&output));
     }
     for (args, said) in [
-        (&["prove", "aa", "--gateway", "embedded", "--plugin", "lua"][..], "--gateway"),
+        (&["prove", "power", "--gateway", "embedded", "--plugin", "lua"][..], "prove aa with --plugin"),
+        (&["prove", "aa", "--gateway", "embedded", "--workload", "headers"], "with a --plugin"),
+        (&["prove", "aa", "--gateway", "embedded", "--plugin", "lau"], "did you mean `lua`"),
+        (&["prove", "aa", "--gateway", "embedded", "--host", "wasmtime"], "--gateway"),
         (&["prove", "power", "--gateway", "embedded", "--slowdown", "1%"], "1us"),
         (&["prove", "power", "--slowdown", "1us"], "--gateway"),
         (&["prove", "power", "--slowdown", "1"], "1us"),
@@ -149,5 +152,28 @@ fn a_proof_of_the_live_gate_is_counted_kept_and_put_into_a_page() {
         let output = run(args);
         assert_eq!(status(&output), 2, "{args:?}: {}{}", stdout(&output), stderr(&output));
         assert!(stderr(&output).contains(said), "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn false_alarms_can_be_counted_with_a_plugin_of_ones_own() {
+    for gateway in gateways() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, out) = (spin(folder.path(), 20_000), folder.path().join("out"));
+        for (plugin, workload) in [("lua", "headers"), (&own, "")] {
+            let args = ["prove", "aa", "--gateway", gateway, "--plugin", plugin, "--runs", "1", "--quiet"];
+            let short = ["--starts", "5", "--time", "300ms", "--out", out.to_str().unwrap()];
+            let held = if workload.is_empty() { &[][..] } else { &["--workload", workload][..] };
+            let output = run(&[&args[..], &short, held].concat());
+            assert_eq!(status(&output), 0, "{gateway}: {}{}", stdout(&output), stderr(&output));
+            assert!(stdout(&output).contains(&format!("both are {plugin}")), "{}", stdout(&output));
+            let record = tollgate_record::ProveRecord::read(&out.join("prove.json")).unwrap();
+            let live = record.runs[0].live.as_ref().unwrap();
+            assert_eq!((live.truth_ns, record.plugin.as_str()), (0, plugin));
+            let subject = &record.subjects[0];
+            assert_eq!(subject.workload, if workload.is_empty() { "own" } else { workload });
+            let bytes = tollgate_fixtures::plugin("lua").unwrap().sha256.clone();
+            assert_eq!(subject.sha256 == bytes, plugin == "lua", "{gateway}");
+        }
     }
 }

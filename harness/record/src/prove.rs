@@ -58,7 +58,8 @@ pub struct ProveRecord {
     pub runs: Vec<ProveRun>,
 }
 
-/// How each run of a live gate measured. Its base is a plugin that spins for a known time, its head spins longer.
+/// How each run of a live gate measured. Its base is a plugin that spins for a known time, its head spins longer; or both are
+/// one plugin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LivePlan {
@@ -68,7 +69,7 @@ pub struct LivePlan {
     pub gate: LiveGate,
     /// How long one start measures, in milliseconds.
     pub start_ms: u64,
-    /// What base spins, in nanoseconds per request.
+    /// What base spins, in nanoseconds per request; 0 where both sides are one plugin that does not.
     pub spin_ns: u64,
     /// Seed that all runs have theirs from.
     pub seed: u64,

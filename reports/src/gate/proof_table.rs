@@ -158,7 +158,11 @@ fn places(records: &[&ProveRecord]) -> String {
         let hogs = if record.hogs > 0 { ", with a busy neighbour on each" } else { "" };
         match &record.live {
             Some(live) => {
-                all.insert(format!("{} ({machine}{hogs})", escape(&text::name(&live.gateway, 40))));
+                let plugin = match live.spin_ns {
+                    0 => format!(" with {}", code(&text::name(&record.plugin, 60))),
+                    _ => String::new(),
+                };
+                all.insert(format!("{}{plugin} ({machine}{hogs})", escape(&text::name(&live.gateway, 40))));
             }
             None => {
                 let in_process = record.runs.iter().flat_map(|run| &run.cells).map(|cell| &cell.host);

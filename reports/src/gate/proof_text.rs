@@ -41,14 +41,16 @@ fn heading(record: &ProveRecord) -> String {
     let what = text::name(&record.what, 20);
     let mut out = match (&record.plan, &record.live) {
         (_, Some(live)) => format!(
-            "{what} of the live gate on {}: margin {} ns or {} % of base's added latency, {} starts, {} arms of each side; \
-             base spins {} µs",
+            "{what} of the live gate on {}: margin {} ns or {} % of base's added latency, {} starts, {} arms of each side; {}",
             text::name(&live.gateway, 40),
             live.gate.margin_ns,
             significant(live.gate.margin_share * 100.0),
             live.gate.starts,
             live.gate.copies,
-            significant(live.spin_ns as f64 / 1e3),
+            match live.spin_ns {
+                0 => format!("both are {}", text::name(&record.plugin, 60)),
+                ns => format!("base spins {} µs", significant(ns as f64 / 1e3)),
+            },
         ),
         (Some(plan), None) => format!(
             "{what} of the in-process gate on {}: margin {}, {} processes a cell",

@@ -229,7 +229,11 @@ fn the_table_has_a_row_for_each_slowdown_and_says_what_few_runs_say() {
 
     let text = proof_text(&live());
     assert!(text.contains("live gate on envoy") && text.contains("3 of 40 runs are done"), "{text}");
-    assert!(text.contains("head +1.000 µs slower"), "{text}");
+    assert!(text.contains("head +1.000 µs slower") && text.contains("base spins 10.0 µs"), "{text}");
+    let mut own = live();
+    (own.plugin, own.live.as_mut().unwrap().spin_ns) = ("mine.wasm".to_owned(), 0);
+    assert!(proof_text(&own).contains("4 arms of each side; both are mine.wasm"), "{}", proof_text(&own));
+    assert!(proof_table(&[own]).contains("Live, 3 runs on envoy with `mine.wasm`"));
     assert!(proof_text(&in_process()).contains("in 2 sittings"));
 }
 

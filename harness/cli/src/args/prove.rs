@@ -16,6 +16,7 @@ pub(crate) const PROVE_EXAMPLES: &str = "Examples:
   tollgate prove coverage --runs 500              how often the interval holds the truth
   tollgate prove hogs --runs 50                   both, with a busy neighbour on every core
   tollgate prove power --gateway envoy --slowdown 1us --runs 100    the live gate, with plugins that spin
+  tollgate prove aa --gateway envoy --plugin mine.wasm --runs 100   its false alarms with a plugin of your own
   tollgate prove aa --counters --runs 10000       the counters gate: false alarms
   tollgate prove power --counters --runs 100      head makes one host call more, then hands over one byte more
   tollgate prove aa --runs 300 --time-limit 1h    as many as an hour allows; then `tollgate resume tollgate-prove`
@@ -33,7 +34,7 @@ pub(crate) struct ProveArgs {
     /// plugin that spins, a time (default: 1us) (`power`, `coverage`, `hogs`)
     #[arg(long, value_name = "PERCENT|TIME", value_parser = slowdown)]
     pub(crate) slowdown: Option<Slowdown>,
-    /// The plugin, a name or the path of a .wasm or .lua (default: rust-sdk)
+    /// The plugin, a name or the path of a .wasm or .lua (default: rust-sdk; live one that spins, and another for `aa` only)
     #[arg(long, value_name = "NAME|PATH")]
     pub(crate) plugin: Option<String>,
     /// Prove the live gate, on this gateway, in place of the one in process
@@ -58,7 +59,7 @@ pub(crate) struct ProveArgs {
 }
 
 /// Options that say nothing of a live gate.
-const IN_PROCESS: [&str; 7] = ["plugin", "hosts", "workloads", "config", "margin", "processes", "layouts"];
+const IN_PROCESS: [&str; 4] = ["hosts", "margin", "processes", "layouts"];
 
 /// Options that say nothing of a gate of exact figures, and the group of those that a gateway is told.
 const NOT_COUNTED: [&str; 11] = [
@@ -76,7 +77,7 @@ const NOT_COUNTED: [&str; 11] = [
 ];
 
 impl ProveArgs {
-    /// The plugin of the in-process gate.
+    /// The plugin of a gate that is not live.
     pub(crate) fn plugin_or_default(&self) -> &str {
         self.plugin.as_deref().unwrap_or("rust-sdk")
     }

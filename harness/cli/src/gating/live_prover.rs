@@ -1,8 +1,8 @@
-//! Runs of the live gate whose right answer is known: base and head spin for known times.
+//! Runs of the live gate whose right answer is known: base and head spin for known times, or are one plugin.
 
 use anyhow::Context as _;
 use tempfile::TempDir;
-use tollgate_fixtures::Workload;
+use tollgate_fixtures::{Plugin, Workload};
 use tollgate_gateways::Gateway;
 use tollgate_record::{Journal, LivePlan, Placement, ProveSubject, ProvedLive};
 use tollgate_reports::gate::{live, live_margin_ns};
@@ -24,6 +24,8 @@ pub(crate) struct LiveProver {
     schedule: Schedule,
     placement: Placement,
     selectors: Selectors,
+    /// What both sides are; none where they spin.
+    plugin: Option<Plugin>,
     /// What a request asks, but for what is to be spun.
     asked: Workload,
     /// Of the journals.
@@ -38,15 +40,18 @@ impl LiveProver {
         schedule: Schedule,
         placement: Placement,
         selectors: Selectors,
+        plugin: Option<&str>,
     ) -> anyhow::Result<Self> {
         let kind = tollgate_fixtures::spin().kind;
         if !gateway.runs(kind) {
             let (gateway, kind) = (gateway.name(), kind.name());
             return Err(usage(format!("{gateway} does not run {kind} plugins, of which one spins; name another")));
         }
-        let asked = sides::workload(None, false, &selectors)?;
+        let checked = !selectors.workloads.is_empty();
+        let asked = sides::workload(selectors.given.config.as_deref(), checked, &selectors)?;
+        let plugin = plugin.map(|name| sides::side(name, checked, &selectors, gateway, &asked)).transpose()?;
         let folder = scratch_folder("tollgate-prove-")?;
-        Ok(Self { gateway, plan, schedule, placement, selectors, asked, folder })
+        Ok(Self { gateway, plan, schedule, placement, selectors, plugin, asked, folder })
     }
 
     /// The cell of every run.
@@ -56,7 +61,7 @@ impl LiveProver {
             host: self.gateway.name().to_owned(),
             host_version: version?,
             workload: self.asked.name.clone(),
-            sha256: tollgate_fixtures::spin().sha256,
+            sha256: self.plugin.clone().unwrap_or_else(tollgate_fixtures::spin).sha256,
             request_sha256: self.asked.sha256(),
         }])
     }
@@ -64,8 +69,12 @@ impl LiveProver {
     /// One full run of the gate, with head spinning so much longer. None when interrupted.
     pub(crate) fn run(&self, longer_ns: u64, seed: u64) -> anyhow::Result<Option<ProvedLive>> {
         let LivePlan { gate, spin_ns, .. } = &self.plan;
+        let selection = match &self.plugin {
+            Some(plugin) => sides::alike(self.gateway, gate, plugin, &self.asked),
+            None => sides::spinning(self.gateway, gate, &self.asked, [*spin_ns, spin_ns + longer_ns]),
+        };
         let gating = LiveGating {
-            selection: sides::spinning(self.gateway, gate, &self.asked, [*spin_ns, spin_ns + longer_ns]),
+            selection,
             selectors: self.selectors.clone(),
             gate: gate.clone(),
             placement: self.placement.clone(),

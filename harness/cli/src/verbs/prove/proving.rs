@@ -148,15 +148,17 @@ impl Proving {
             gateway: name.clone(),
             gate: gate(sides, MARGIN, MARGIN_SHARE, starts),
             start_ms: starts.time.as_millis() as u64,
-            spin_ns: SPIN_NS,
+            spin_ns: if options.plugin.is_some() { 0 } else { SPIN_NS },
             seed,
         };
         let selectors = Selectors {
             gateway: starts.of_gateway.clone(),
             given: options.sampling.given.clone(),
+            workloads: options.sampling.workloads.clone(),
             ..Selectors::default()
         };
-        let prover = LiveProver::new(gateway, plan.clone(), schedule(starts), placement.clone(), selectors)?;
+        let plugin = plugin_of_live(options)?;
+        let prover = LiveProver::new(gateway, plan.clone(), schedule(starts), placement.clone(), selectors, plugin)?;
         Ok(Self { gate: Gate::Live(Box::new(prover), plan), placement, seed, steps, total })
     }
 
@@ -215,7 +217,7 @@ impl Proving {
     fn plugin(&self, options: &ProveArgs) -> String {
         match &self.gate {
             Gate::InProcess(_) | Gate::Counters(_) => options.plugin_or_default().to_owned(),
-            Gate::Live(..) => tollgate_fixtures::SPIN.to_owned(),
+            Gate::Live(..) => options.plugin.as_deref().unwrap_or(tollgate_fixtures::SPIN).to_owned(),
         }
     }
 
@@ -308,6 +310,23 @@ impl Proving {
         }
         (run.took_ms, run.finished_unix_ms) = (begin.elapsed().as_millis() as u64, Some(plan::unix_ms()));
         Ok(Some(run))
+    }
+}
+
+/// What both sides of a live gate are; none where they spin, of which alone it is known what more of it costs.
+fn plugin_of_live(options: &ProveArgs) -> anyhow::Result<Option<&str>> {
+    let sampling = &options.sampling;
+    match (options.plugin.as_deref(), options.what) {
+        (Some(_), what) if what != What::Aa => {
+            let what = what.name();
+            Err(usage(format!(
+                "live it is not known what would make a plugin slower, by how much: prove aa with --plugin, and {what} without, by plugins that spin"
+            )))
+        }
+        (None, _) if !sampling.workloads.is_empty() || sampling.given.config.is_some() => {
+            Err(usage("plugins that spin do nothing else; give --workload and --config with a --plugin"))
+        }
+        (plugin, _) => Ok(plugin),
     }
 }
 
