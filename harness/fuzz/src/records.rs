@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tollgate_record::{
-    ArmLoad, Arrivals, Capacity, Cell, CellId, Control, Counters, Entry, Environment, Failure, Load, Mode, Phase,
-    Placement, Plan, PluginKind, Record, SCHEMA, Series, TimeBudget, Traffic, Variant,
+    ArmLoad, Arrivals, Capacity, Cell, CellId, Control, Counters, Entry, Environment, Failure, LiveGate, Load, Mode,
+    Phase, Placement, Plan, PluginKind, Record, SCHEMA, Series, TimeBudget, Traffic, Variant,
 };
+use tollgate_reports::gate::{Conclusion, live, live_is_to_be_confirmed};
 use tollgate_reports::{TableOptions, csv, html, json, markdown, summarize, table};
 
 /// The first byte chooses between a record and a journal.
@@ -31,6 +32,11 @@ fn shown(record: &Record) {
         assert!(!text.is_empty());
     }
     table(&summary, TableOptions { width: 100, colour: false });
+    let Some(plan) = &record.plan.live_gate else { return };
+    live_is_to_be_confirmed(record);
+    let outcome = live(record).expect("it is of a live gate");
+    let most = record.cells.iter().map(|cell| cell.series.len()).max().unwrap_or_default();
+    assert!(outcome.conclusion != Conclusion::Pass || most >= plan.starts as usize, "a pass for want of starts");
 }
 
 fn cell(plugin: &str, mode: Mode, host: &str) -> Cell {
@@ -77,9 +83,9 @@ fn load(cell: &CellId) -> Load {
     }
 }
 
-/// The lines of a small journal.
-fn entries() -> Vec<Entry> {
-    let begin = Record {
+/// How a small journal begins.
+fn begin() -> Record {
+    Record {
         schema: SCHEMA.into(),
         tollgate_version: "0.1.0".into(),
         command_line: vec!["tollgate".into()],
@@ -103,8 +109,12 @@ fn entries() -> Vec<Entry> {
         cells: Vec::new(),
         loads: Vec::new(),
         scenarios: Vec::new(),
-    };
-    let mut entries = vec![Entry::Begin(Box::new(begin))];
+    }
+}
+
+/// The lines of a small journal.
+fn entries() -> Vec<Entry> {
+    let mut entries = vec![Entry::Begin(Box::new(begin()))];
     for (mode, host) in [(Mode::InProcess, "wasmtime"), (Mode::Live, "envoy")] {
         for plugin in ["A", "go-raw"] {
             let cell = cell(plugin, mode, host);
@@ -128,12 +138,49 @@ fn entries() -> Vec<Entry> {
     entries
 }
 
-/// A small journal, its beginning, and the record that it adds up to.
+/// The lines of a journal of a small live gate, whose sides are alike.
+fn gate_entries() -> Vec<Entry> {
+    let gate = LiveGate {
+        base: "old.lua".into(),
+        head: "new.lua".into(),
+        margin_ns: 500,
+        margin_share: 0.02,
+        starts: 5,
+        copies: 2,
+        longer_ns: 2_000,
+    };
+    let mut begin = begin();
+    begin.plan.live_gate = Some(gate);
+    let mut entries = vec![Entry::Begin(Box::new(begin))];
+    let sides = ["base 1", "base 2", "head 1", "head 2"].map(|name| (name, 9_000));
+    for (name, added) in sides.into_iter().chain([(LiveGate::SPIN, 9_000), (LiveGate::LONGER_SPIN, 11_000)]) {
+        let cell = cell(name, Mode::Live, "envoy");
+        let id = cell.id.clone();
+        entries.push(Entry::Cell(Box::new(cell)));
+        for start in 0..5 {
+            let added_blocks_ns = vec![added, added + 1 + i64::from(start)];
+            let series = Series { added_blocks_ns, ..Series::of_values(start, &[50_000, 50_001]) };
+            entries.push(Entry::Series { cell: id.clone(), series });
+        }
+    }
+    entries
+}
+
+/// A small journal, its beginning, and the record that it adds up to; a journal and a record of a live gate.
 pub fn seeds() -> Vec<Vec<u8>> {
-    let lines =
-        entries().iter().map(|entry| serde_json::to_string(entry).expect("it can be written")).collect::<Vec<_>>();
-    let journal = lines.join("\n").into_bytes();
-    let record = Record::parse(Path::new("journal.jsonl"), &journal).expect("a good journal");
-    let record = serde_json::to_vec(&record).expect("it can be written");
-    vec![[&[0], &*record].concat(), [&[1], &*journal].concat(), [&[1], &journal[..journal.len() / 2]].concat()]
+    let (journal, gate) = (lines(&entries()), lines(&gate_entries()));
+    let seed = |kind: u8, text: &[u8]| [&[kind], text].concat();
+    let half = seed(1, &journal[..journal.len() / 2]);
+    vec![seed(0, &record(&journal)), seed(1, &journal), half, seed(0, &record(&gate)), seed(1, &gate)]
+}
+
+fn lines(entries: &[Entry]) -> Vec<u8> {
+    let lines = entries.iter().map(|entry| serde_json::to_string(entry).expect("it can be written"));
+    lines.collect::<Vec<_>>().join("\n").into_bytes()
+}
+
+/// What a journal adds up to.
+fn record(journal: &[u8]) -> Vec<u8> {
+    let record = Record::parse(Path::new("journal.jsonl"), journal).expect("a good journal");
+    serde_json::to_vec(&record).expect("it can be written")
 }

@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Journal, Journaled, Record, RecordError};
+use crate::{Journal, Journaled, LiveGate, Record, RecordError};
 
 /// How a gzip file begins (RFC 1952, 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -27,7 +27,10 @@ impl Record {
 
     /// Understands what the file at `path` holds.
     pub fn parse(path: &Path, text: &[u8]) -> Result<Self, RecordError> {
-        parse_record(path, text)
+        let record: Self = parse_record(path, text)?;
+        let sound = record.plan.live_gate.as_ref().map_or(Ok(()), LiveGate::check);
+        sound.map_err(|what| RecordError::Unsound { path: path.to_owned(), what })?;
+        Ok(record)
     }
 
     /// Writes the record with [`write_atomically`].

@@ -36,6 +36,22 @@ impl LiveGate {
     pub const SPIN: &str = "spin";
     /// The arm that spins longer.
     pub const LONGER_SPIN: &str = "longer spin";
+    /// Most starts of a batch.
+    pub const MOST_STARTS: u32 = 1_000;
+    /// Most arms of a side: each is compared with each of the other.
+    pub const MOST_COPIES: u32 = 32;
+
+    /// Whether a gate can have set out to do this: who judges a record counts on it.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Self { margin_ns, margin_share, starts, copies, .. } = *self;
+        if margin_ns == 0 || !(0.0..1.0).contains(&margin_share) {
+            return Err("its plan is none: it has no margin".to_owned());
+        }
+        if !(1..=Self::MOST_STARTS).contains(&starts) || !(2..=Self::MOST_COPIES).contains(&copies) {
+            return Err(format!("its plan is none: {starts} starts, {copies} copies"));
+        }
+        Ok(())
+    }
 
     /// Names of a side's arms: `base 1`, `base 2`.
     pub fn arms(&self, side: Side) -> Vec<String> {

@@ -7,9 +7,10 @@ use std::fs;
 use proptest::prelude::*;
 use tollgate_record::{
     ArmLoad, Around, Arrivals, Capacity, Cell, CellId, Chain, Control, Counters, Entry, Environment, Failing,
-    FailingArm, FailingEvent, FailingKind, Failure, Faults, Footprint, Histogram, Journal, Load, Memory, MemorySample,
-    Mode, Outcomes, Phase, Placement, Plan, PluginKind, ProcessSample, Record, RecordError, Reload, SCHEMA, Scale,
-    Scenario, Series, Soak, Spread, Story, Swap, SwapKind, SwapOutcome, TimeBudget, Traffic, Variant, VmUse, Window,
+    FailingArm, FailingEvent, FailingKind, Failure, Faults, Footprint, Histogram, Journal, LiveGate, Load, Memory,
+    MemorySample, Mode, Outcomes, Phase, Placement, Plan, PluginKind, ProcessSample, Record, RecordError, Reload,
+    SCHEMA, Scale, Scenario, Series, Soak, Spread, Story, Swap, SwapKind, SwapOutcome, TimeBudget, Traffic, Variant,
+    VmUse, Window,
 };
 
 fn id(plugin: &str) -> CellId {
@@ -307,6 +308,39 @@ fn damaged_foreign_and_future_files_are_refused_with_a_remedy() {
         assert!(message.contains(expected) && message.contains(';'), "{message}");
     }
     assert!(matches!(Record::read(&folder.path().join("none.json")), Err(RecordError::Read { .. })));
+}
+
+#[test]
+fn what_no_live_gate_sets_out_to_do_is_refused_before_anybody_counts_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let [base, head] = ["old.lua", "new.lua"].map(str::to_owned);
+    let good = LiveGate { base, head, margin_ns: 500, margin_share: 0.02, starts: 9, copies: 4, longer_ns: 2_000 };
+    type Change = fn(&mut LiveGate);
+    let changes: [(Change, bool); 8] = [
+        (|_| {}, true),
+        (|gate| (gate.starts, gate.copies) = (LiveGate::MOST_STARTS, LiveGate::MOST_COPIES), true),
+        (|gate| gate.starts = 0, false),
+        (|gate| gate.starts = u32::MAX, false),
+        (|gate| gate.copies = 1, false),
+        (|gate| gate.copies = u32::MAX, false),
+        (|gate| gate.margin_ns = 0, false),
+        (|gate| gate.margin_share = -0.1, false),
+    ];
+    for (change, is_sound) in changes {
+        let (mut record, mut gate) = (begin(), good.clone());
+        change(&mut gate);
+        record.plan.live_gate = Some(gate.clone());
+        let (whole, journal) = (folder.path().join("record.json"), folder.path().join("journal.jsonl"));
+        record.write(&whole).unwrap();
+        fs::write(&journal, serde_json::to_string(&Entry::Begin(Box::new(record))).unwrap()).unwrap();
+        for path in [whole, journal] {
+            match Record::read(&path) {
+                Ok(record) => assert!(is_sound && record.plan.live_gate.as_ref() == Some(&gate), "{gate:?}"),
+                Err(RecordError::Unsound { .. }) if !is_sound => {}
+                Err(error) => panic!("{gate:?}: {error}"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
+use tollgate_record::LiveGate;
 
 use super::{OutcomeArgs, percent};
 use crate::args::{GatewayArgs, GivenArgs, PlacementArg, duration};
@@ -55,10 +56,10 @@ pub(crate) struct LiveGateArgs {
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Starts {
     /// Fresh starts of the gateway that decide; a change that they show is confirmed by as many more
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000), default_value = "9")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=i64::from(LiveGate::MOST_STARTS)), default_value = "9")]
     pub(crate) starts: u32,
     /// Arms of each side in one gateway: where an arm lies in memory moves it, and the mean of more moves less
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(2..=32), default_value = "4")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(2..=i64::from(LiveGate::MOST_COPIES)), default_value = "4")]
     pub(crate) copies: u32,
     /// How long each start measures
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1100ms")]
