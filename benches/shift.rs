@@ -1,6 +1,6 @@
 //! How far a plugin is from itself: two groups of arms that are alike in one gateway, so that what is found is scatter. By the
-//! median of all differences of a round, as the live gate judges, and by what it judged before: the difference of the groups'
-//! means, of medians of fifteen rounds.
+//! median of all differences between an arm of one and of the other, as the live gate judges, and by the difference of the
+//! groups' means; of single rounds, as it judges, and of medians of fifteen.
 //!
 //! On Envoy, or on the gateways that are named (`-- nginx`); each start is fresh. `-- --quick` for a first look.
 
@@ -17,7 +17,8 @@ use tollgate_reports::gate::shift;
 use live::{arm, median};
 
 const PLUGINS: [&str; 2] = ["lua", "rust-sdk"];
-/// Fresh starts, how long each measures, and arms of a group: but for their number those of `tollgate gate live`.
+/// Fresh starts, how long each measures, and arms of a group. But for the number of starts and two arms that spin it is what
+/// `tollgate gate live` does.
 const STARTS: u32 = 40;
 const DURATION: Duration = Duration::from_millis(1_100);
 const COPIES: usize = 4;
@@ -34,7 +35,9 @@ fn main() {
     let starts = if quick { 2 } else { STARTS };
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let named = if named.is_empty() { vec!["envoy".to_owned()] } else { named };
-    println!("{:<20} {:<10} {:>26} {:>26}", "", "", "median of differences", "difference of means");
+    println!("{:<10} {:<10} {:^37} {:^37}", "", "", "median of differences", "difference of means");
+    let each = format!("{:>18} {:>18}", "rounds", "blocks");
+    println!("{:<10} {:<10} {each} {each}", "gateway", "plugin");
     for name in named {
         let Some(gateway) = tollgate_gateways::gateway(&name) else {
             println!("{name} is no gateway");
@@ -45,13 +48,13 @@ fn main() {
             if !gateway.runs(plugin.kind) {
                 continue;
             }
-            let figures: Result<Vec<[f64; 2]>, String> =
+            let figures: Result<Vec<[f64; 4]>, String> =
                 (0..starts).map(|start| apart(gateway, plugin, start)).collect();
             match figures {
-                Err(reason) => println!("{name:<20} {:<10} not measured: {reason}", plugin.name),
+                Err(reason) => println!("{name:<10} {:<10} not measured: {reason}", plugin.name),
                 Ok(figures) => {
-                    let [ours, means] = [0, 1].map(|way| told(figures.iter().map(|start| start[way]).collect()));
-                    println!("{name:<20} {:<10} {ours:>26} {means:>26}", plugin.name);
+                    let ways = [0, 1, 2, 3].map(|way| told(figures.iter().map(|start| start[way]).collect()));
+                    println!("{name:<10} {:<10} {}", plugin.name, ways.join(" "));
                 }
             }
         }
@@ -64,11 +67,12 @@ fn told(starts: Vec<f64>) -> String {
     // Of the truth, which is 0.
     let deviation = (starts.iter().map(|ns| ns * ns).sum::<f64>() / count).sqrt();
     let beyond = starts.iter().filter(|ns| ns.abs() > MARGIN_NS).count();
-    format!("{:.3}, {beyond} beyond", deviation / 1e3)
+    format!("{:>18}", format!("{:.3}, {beyond} beyond", deviation / 1e3))
 }
 
-/// How far the groups are apart in one start, in nanoseconds: by the median of differences, and by means.
-fn apart(gateway: &dyn Gateway, plugin: &Plugin, start: u32) -> Result<[f64; 2], String> {
+/// How far the groups are apart in one start, in nanoseconds: by the median of differences, of rounds and of blocks, and by
+/// means of both.
+fn apart(gateway: &dyn Gateway, plugin: &Plugin, start: u32) -> Result<[f64; 4], String> {
     let groups = ["base", "head"];
     let mut arms: Vec<Arm> = ["A", "A'"].map(|name| arm(gateway, name, None)).to_vec();
     for copy in 0..COPIES {
@@ -87,17 +91,20 @@ fn apart(gateway: &dyn Gateway, plugin: &Plugin, start: u32) -> Result<[f64; 2],
         let series = of_group.filter_map(|measured| measured.series.as_ref());
         series.map(|series| series.added_blocks_ns.iter().map(|&ns| ns as f64).collect()).collect()
     });
-    let shift = shift(&head, &base).ok_or("no round has all arms")?;
-    Ok([shift, means_apart(&head, &base)])
+    let [of_blocks, other_blocks] = [&head, &base].map(in_blocks);
+    let found = |head, base| shift(head, base).ok_or("no round has all arms");
+    let shifts = [found(&head, &base)?, found(&of_blocks, &other_blocks)?];
+    Ok([shifts[0], shifts[1], means_apart(&head, &base), means_apart(&of_blocks, &other_blocks)])
 }
 
-/// The median over blocks of one group's mean minus the other's, each of medians over a block's rounds.
+/// Medians of a block's rounds.
+fn in_blocks(group: &Group) -> Group {
+    group.iter().map(|arm| arm.chunks_exact(BLOCK).map(|block| median(block.to_vec())).collect()).collect()
+}
+
+/// The median over rounds or blocks of one group's mean minus the other's.
 fn means_apart(head: &Group, base: &Group) -> f64 {
-    let of_blocks = |group: &Group| -> Group {
-        group.iter().map(|arm| arm.chunks_exact(BLOCK).map(|block| median(block.to_vec())).collect()).collect()
-    };
-    let (head, base) = (of_blocks(head), of_blocks(base));
     let mean = |group: &Group, block: usize| group.iter().map(|arm| arm[block]).sum::<f64>() / group.len() as f64;
-    let blocks = head.iter().chain(&base).map(Vec::len).min().unwrap_or_default();
-    median((0..blocks).map(|block| mean(&head, block) - mean(&base, block)).collect())
+    let blocks = head.iter().chain(base).map(Vec::len).min().unwrap_or_default();
+    median((0..blocks).map(|block| mean(head, block) - mean(base, block)).collect())
 }

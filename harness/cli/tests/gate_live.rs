@@ -140,8 +140,12 @@ fn a_proof_of_the_live_gate_is_counted_kept_and_put_into_a_page() {
         assert!(stderr(&output).contains(said), "{said}: {}", stderr(&output));
     }
     for (args, said) in [
-        (&["prove", "power", "--gateway", "embedded", "--plugin", "lua"][..], "prove aa with --plugin"),
-        (&["prove", "aa", "--gateway", "embedded", "--workload", "headers"], "with a --plugin"),
+        (&["prove", "power", "--gateway", "embedded", "--plugin", "lua"][..], "or prove aa"),
+        (&["prove", "aa", "--gateway", "embedded", "--workload", "headers"], "`aa` and a --plugin"),
+        (
+            &["prove", "aa", "--gateway", "embedded", "--plugin", "lua", "--workload", "headers", "--workload", "noop"],
+            "one workload",
+        ),
         (&["prove", "aa", "--gateway", "embedded", "--plugin", "lau"], "did you mean `lua`"),
         (&["prove", "aa", "--gateway", "embedded", "--host", "wasmtime"], "--gateway"),
         (&["prove", "power", "--gateway", "embedded", "--slowdown", "1%"], "1us"),
@@ -176,4 +180,17 @@ fn false_alarms_can_be_counted_with_a_plugin_of_ones_own() {
             assert_eq!(subject.sha256 == bytes, plugin == "lua", "{gateway}");
         }
     }
+}
+
+#[test]
+fn false_alarms_of_a_plugin_that_fails_are_not_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken.lua");
+    std::fs::write(&broken, "function envoy_on_request(handle) error('broken on purpose') end").unwrap();
+    let out = folder.path().join("out");
+    let args = ["prove", "aa", "--gateway", "embedded", "--runs", "2", "--starts", "5", "--time", "300ms", "--quiet"];
+    let output = run(&[&args[..], &["--plugin", broken.to_str().unwrap(), "--out", out.to_str().unwrap()]].concat());
+    assert_eq!(status(&output), 5, "{}{}", stdout(&output), stderr(&output));
+    assert!(stderr(&output).contains("broken on purpose"), "{}", stderr(&output));
+    assert!(!out.join("prove.json").exists());
 }

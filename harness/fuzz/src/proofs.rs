@@ -133,7 +133,14 @@ fn live() -> ProveRecord {
     };
     ProveRecord {
         plan: None,
-        live: Some(LivePlan { gateway: "envoy".into(), gate, start_ms: 2_000, spin_ns: 10_000, seed: 7 }),
+        live: Some(LivePlan {
+            gateway: "envoy".into(),
+            gate,
+            start_ms: 2_000,
+            rounds_per_block: 1,
+            spin_ns: 10_000,
+            seed: 7,
+        }),
         wanted: None,
         sittings: Vec::new(),
         runs: vec![run.clone(), run],

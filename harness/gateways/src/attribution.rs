@@ -60,7 +60,8 @@ pub fn measure(
     // Where cores cannot be chosen any more the measurement is worse, not impossible.
     let _pin = running.probe_core().and_then(|core| Pin::current_thread(core).ok());
     let lanes = (0..arms.len()).map(|arm| Lane::open(arm, arms, running)).collect();
-    let rounds_per_turn = ROUNDS_PER_TURN.max(rounds_per_block | 1);
+    // Whole blocks, so that none of the gateway's own is of two turns.
+    let rounds_per_turn = ROUNDS_PER_TURN.next_multiple_of(rounds_per_block | 1);
     let mut run = Run {
         running,
         arms,
@@ -75,7 +76,7 @@ pub fn measure(
         rounds: 0,
         progress,
         asked: Instant::now(),
-        turn: 0,
+        reported: 0,
     };
     run.canaries();
     // Early, because a Lua script that fails on each request answers like one that does not: counters only tell.
@@ -111,7 +112,8 @@ struct Run<'a> {
     rounds: u32,
     progress: &'a mut dyn FnMut(&CellId, &Collector) -> ControlFlow<()>,
     asked: Instant,
-    turn: usize,
+    /// The arm of which `progress` was told.
+    reported: usize,
 }
 
 impl Run<'_> {
@@ -223,8 +225,8 @@ impl Run<'_> {
 
     fn ask(&mut self) -> ControlFlow<()> {
         self.asked = Instant::now();
-        self.turn = (self.turn + 1) % self.arms.len();
-        (self.progress)(&self.arms[self.turn].id, &self.collector)
+        self.reported = (self.reported + 1) % self.arms.len();
+        (self.progress)(&self.arms[self.reported].id, &self.collector)
     }
 
     /// Asks the gateway, and takes out each arm that its counters speak against.

@@ -15,7 +15,7 @@ pub struct LiveGate {
     pub margin_share: f64,
     /// Fresh starts of the gateway that decide; a change that they show is confirmed by as many more, whose numbers follow.
     pub starts: u32,
-    /// Arms of each side: where an arm lies in the gateway's memory is an effect of its own, which their mean makes smaller.
+    /// Arms of each side: where an arm lies in the gateway's memory is an effect of its own, which is smaller over several.
     pub copies: u32,
     /// How much longer than [`LiveGate::SPIN`] the arm [`LiveGate::LONGER_SPIN`] spins, nanoseconds per request: the known
     /// slowdown that must be found.
@@ -36,6 +36,8 @@ impl LiveGate {
     pub const SPIN: &str = "spin";
     /// The arm that spins longer.
     pub const LONGER_SPIN: &str = "longer spin";
+    /// Largest margin, nanoseconds: a second.
+    pub const MOST_MARGIN_NS: u64 = 1_000_000_000;
     /// Most starts of a batch.
     pub const MOST_STARTS: u32 = 1_000;
     /// Most arms of a side: each is compared with each of the other.
@@ -44,8 +46,8 @@ impl LiveGate {
     /// Whether a gate can have set out to do this: who judges a record counts on it.
     pub(crate) fn check(&self) -> Result<(), String> {
         let Self { margin_ns, margin_share, starts, copies, .. } = *self;
-        if margin_ns == 0 || !(0.0..1.0).contains(&margin_share) {
-            return Err("its plan is none: it has no margin".to_owned());
+        if !(1..=Self::MOST_MARGIN_NS).contains(&margin_ns) || !(0.0..1.0).contains(&margin_share) {
+            return Err(format!("its plan is none: a margin of {margin_ns} ns or {margin_share} of base"));
         }
         if !(1..=Self::MOST_STARTS).contains(&starts) || !(2..=Self::MOST_COPIES).contains(&copies) {
             return Err(format!("its plan is none: {starts} starts, {copies} copies"));

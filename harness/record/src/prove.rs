@@ -69,10 +69,25 @@ pub struct LivePlan {
     pub gate: LiveGate,
     /// How long one start measures, in milliseconds.
     pub start_ms: u64,
+    /// Rounds in a block; 1 where it is not said.
+    #[serde(default = "one")]
+    pub rounds_per_block: u32,
     /// What base spins, in nanoseconds per request; 0 where both sides are one plugin that does not.
     pub spin_ns: u64,
     /// Seed that all runs have theirs from.
     pub seed: u64,
+}
+
+impl LivePlan {
+    /// Whether both sides are one plugin, which does not spin: the record names it.
+    pub fn is_of_one_plugin(&self) -> bool {
+        self.spin_ns == 0
+    }
+}
+
+/// Of records that do not say it.
+fn one() -> u32 {
+    1
 }
 
 /// How each run of the counters gate counted.

@@ -21,6 +21,7 @@ mod records;
 mod replicates;
 mod row;
 mod sign_rule;
+mod starts;
 mod table;
 mod verdict;
 

@@ -158,9 +158,9 @@ fn places(records: &[&ProveRecord]) -> String {
         let hogs = if record.hogs > 0 { ", with a busy neighbour on each" } else { "" };
         match &record.live {
             Some(live) => {
-                let plugin = match live.spin_ns {
-                    0 => format!(" with {}", code(&text::name(&record.plugin, 60))),
-                    _ => String::new(),
+                let plugin = match live.is_of_one_plugin() {
+                    true => format!(" with {}", code(&text::name(&record.plugin, 60))),
+                    false => String::new(),
                 };
                 all.insert(format!("{}{plugin} ({machine}{hogs})", escape(&text::name(&live.gateway, 40))));
             }

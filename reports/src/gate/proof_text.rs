@@ -47,9 +47,9 @@ fn heading(record: &ProveRecord) -> String {
             significant(live.gate.margin_share * 100.0),
             live.gate.starts,
             live.gate.copies,
-            match live.spin_ns {
-                0 => format!("both are {}", text::name(&record.plugin, 60)),
-                ns => format!("base spins {} µs", significant(ns as f64 / 1e3)),
+            match live.is_of_one_plugin() {
+                true => format!("both are {}", text::name(&record.plugin, 60)),
+                false => format!("base spins {} µs", significant(live.spin_ns as f64 / 1e3)),
             },
         ),
         (Some(plan), None) => format!(

@@ -10,7 +10,7 @@ use crate::synthetic::{self, Make};
 
 /// The fewest starts that show anything, and as many as let one of them go astray.
 const BATCHES: [u32; 2] = [5, 9];
-const BLOCKS: usize = 21;
+const BLOCKS: usize = 45;
 const COPIES: u32 = 2;
 
 /// A record of a run; made once, for that takes longer than judging it.
@@ -33,8 +33,9 @@ struct Truth {
     /// Planned in a batch, and measured in all.
     batch: u32,
     starts: u32,
-    /// Head is that much slower in one start of nine.
+    /// Head is that much slower in one start of nine, and that much faster in another.
     astray_ns: f64,
+    other_astray_ns: f64,
 }
 
 fn alike(batch: u32) -> Truth {
@@ -46,6 +47,7 @@ fn alike(batch: u32) -> Truth {
         batch,
         starts: 2 * batch,
         astray_ns: 0.0,
+        other_astray_ns: 0.0,
     }
 }
 
@@ -73,7 +75,11 @@ fn gate(truth: Truth, seed: u64) -> Record {
     ];
     for (name, added, own) in arms {
         let series = (0..truth.starts).map(|start| {
-            let astray = if name.starts_with("head") && start % 9 == 2 { truth.astray_ns } else { 0.0 };
+            let astray = match start % 9 {
+                2 if name.starts_with("head") => truth.astray_ns,
+                6 if name.starts_with("head") => -truth.other_astray_ns,
+                _ => 0.0,
+            };
             let shift = (random.f64() - 0.5) * 2.0 * truth.scatter_ns + astray;
             let mut block = |centre: f64| (centre + shift + (random.f64() - 0.5) * 50.0) as i64;
             let added: Vec<i64> = (0..BLOCKS).map(|_| block(added)).collect();
@@ -148,12 +154,25 @@ fn a_slowdown_that_is_not_found_makes_everything_inconclusive() {
     }
 }
 
+/// What a plugin does after the response began is the probe's only, so that sizes may differ; what one of them does not see, or
+/// sees the other way round, decides nothing.
 #[test]
 fn instruments_that_disagree_decide_nothing() {
-    let truth = Truth { change_ns: 5_000.0, own_change_ns: 0.0, ..alike(9) };
-    let (outcome, verdict) = judged(&gate(truth, 1));
-    assert_eq!(verdict, Verdict::Inconclusive, "{outcome:#?}");
-    assert!(outcome.rows[0].reason.contains("instruments disagree"));
+    for (change_ns, own_change_ns, expected) in [
+        (5_000.0, 0.0, Verdict::Inconclusive),
+        (5_000.0, -2_000.0, Verdict::Inconclusive),
+        (-5_000.0, 2_000.0, Verdict::Inconclusive),
+        (0.0, 5_000.0, Verdict::Inconclusive),
+        (9_700.0, 7_200.0, Verdict::Regression),
+        (-9_700.0, -7_200.0, Verdict::Improvement),
+        // All of it after the response.
+        (1_200.0, 0.0, Verdict::Regression),
+    ] {
+        let (outcome, verdict) = judged(&gate(Truth { change_ns, own_change_ns, ..alike(9) }, 1));
+        assert_eq!(verdict, expected, "{change_ns} {own_change_ns}: {outcome:#?}");
+        let disagree = outcome.rows[0].reason.contains("instruments disagree");
+        assert_eq!(disagree, expected == Verdict::Inconclusive, "{outcome:#?}");
+    }
 }
 
 /// Of nine starts one may go astray, of five none; nothing is said wrongly of either.
@@ -163,8 +182,10 @@ fn a_start_on_a_busy_machine_hides_nothing_where_there_are_nine() {
         for (change_ns, astray_ns, verdict_of_nine) in [
             (0.0, 1_000.0, Verdict::Equivalent),
             (0.0, -1_000.0, Verdict::Equivalent),
+            (0.0, 20_000.0, Verdict::Equivalent),
             (1_000.0, -1_000.0, Verdict::Regression),
             (-1_000.0, 1_000.0, Verdict::Improvement),
+            (2_000.0, -20_000.0, Verdict::Regression),
         ] {
             for seed in 0..20 {
                 let truth = Truth { change_ns, own_change_ns: change_ns, astray_ns, ..alike(batch) };
@@ -173,6 +194,47 @@ fn a_start_on_a_busy_machine_hides_nothing_where_there_are_nine() {
                 assert_eq!(verdict, expected, "{change_ns}, astray by {astray_ns}: {outcome:#?}");
             }
         }
+    }
+}
+
+#[test]
+fn what_is_said_to_be_within_is_within() {
+    let (out, back) = (Truth { astray_ns: 900.0, ..alike(9) }, 900.0);
+    let (outcome, verdict) = judged(&gate(out, 1));
+    assert_eq!(verdict, Verdict::Equivalent, "{outcome:#?}");
+    assert!(outcome.rows[0].reason.contains("in 8 of 9 fresh starts"), "{outcome:#?}");
+    let (outcome, verdict) = judged(&gate(alike(9), 1));
+    assert!(verdict == Verdict::Equivalent && outcome.rows[0].reason.contains("in 9 of 9"), "{outcome:#?}");
+    // One beyond on either side: seven are within.
+    let (outcome, verdict) = judged(&gate(Truth { other_astray_ns: back, ..out }, 1));
+    assert_eq!(verdict, Verdict::Inconclusive, "{outcome:#?}");
+}
+
+#[test]
+fn a_start_of_a_few_rounds_is_none_and_neither_is_one_without_the_second_clock() {
+    for change_ns in [0.0, 5_000.0] {
+        let good = gate(Truth { change_ns, own_change_ns: change_ns, ..alike(9) }, 1);
+        assert_ne!(judged(&good).1, Verdict::Inconclusive);
+        let first = |record: &mut Record, change: fn(&mut Series)| {
+            let head = record.cells.iter_mut().find(|cell| cell.id.plugin == "head 1").unwrap();
+            change(&mut head.series[0]);
+        };
+        let mut short = good.clone();
+        first(&mut short, |series| series.added_blocks_ns.truncate(BLOCKS - 1));
+        let (outcome, verdict) = judged(&short);
+        assert!(verdict == Verdict::Inconclusive && outcome.rows[0].reason.contains("8 of 9 starts"), "{outcome:#?}");
+
+        let mut untimed = good.clone();
+        first(&mut untimed, |series| series.gateway_added_blocks_ns = None);
+        let (outcome, verdict) = judged(&untimed);
+        assert!(verdict == Verdict::Inconclusive && outcome.rows[0].reason.contains("17 of 18"), "{outcome:#?}");
+
+        // A gateway without a clock has one instrument only, which is said.
+        let mut none = good;
+        none.cells.iter_mut().flat_map(|cell| &mut cell.series).for_each(|it| it.gateway_added_blocks_ns = None);
+        let (outcome, verdict) = judged(&none);
+        assert_ne!(verdict, Verdict::Inconclusive, "{outcome:#?}");
+        assert!(outcome.notes.iter().any(|note| note.contains("one instrument only")), "{outcome:#?}");
     }
 }
 

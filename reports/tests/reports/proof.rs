@@ -86,7 +86,8 @@ pub(crate) fn live() -> ProveRecord {
         copies: 4,
         longer_ns: 2_000,
     };
-    let plan = LivePlan { gateway: "envoy".to_owned(), gate, start_ms: 2_000, spin_ns: 10_000, seed: 7 };
+    let plan =
+        LivePlan { gateway: "envoy".to_owned(), gate, start_ms: 2_000, rounds_per_block: 1, spin_ns: 10_000, seed: 7 };
     let run = |truth_ns: u64, verdict: &str, estimate_ps: i64| ProveRun {
         asked_ppm: 0,
         took_ms: 20_000,

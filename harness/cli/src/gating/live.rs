@@ -53,8 +53,8 @@ pub(crate) fn gate((base, head): (String, String), margin: Duration, margin_shar
     LiveGate { base, head, margin_ns, margin_share, starts: starts.starts, copies: starts.copies, longer_ns }
 }
 
-/// How one start measures. Each round is a block, for the judge takes differences within a round: of blocks of fifteen they
-/// scatter up to twice as much.
+/// How one start measures. Each round is a block, for the judge takes differences within a round: those of blocks of
+/// fifteen scatter more (`cargo bench --bench shift`).
 pub(crate) fn schedule(starts: &Starts) -> Schedule {
     let (starts, live) = (starts.starts, starts.time);
     Schedule { starts, live, rounds_per_block: 1, ..Schedule::of(TimeBudget::Standard) }

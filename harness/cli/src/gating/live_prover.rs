@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 use tollgate_fixtures::{Plugin, Workload};
 use tollgate_gateways::Gateway;
-use tollgate_record::{Journal, LivePlan, Placement, ProveSubject, ProvedLive};
+use tollgate_record::{FailureClass, Journal, LivePlan, Placement, ProveSubject, ProvedLive};
 use tollgate_reports::gate::{live, live_margin_ns};
 
 use super::live::LiveGating;
@@ -13,7 +13,7 @@ use crate::args::Selectors;
 use crate::out::scratch_folder;
 use crate::progress::Progress;
 use crate::schedule::Schedule;
-use crate::status::usage;
+use crate::status::{PluginError, usage};
 use crate::verbs::run::{JOURNAL, remove};
 use crate::{interrupt, sides};
 
@@ -91,7 +91,11 @@ impl LiveProver {
         let outcome = live(&record).context("the run had no gate; this build is broken")?;
         let row = outcome.rows.first().context("the run had no side; this build is broken")?;
         if let Some(failure) = &row.failure {
-            anyhow::bail!("a run of the gate failed at {}: {}", failure.stage, failure.message);
+            let words = format!("a run of the gate failed at {}: {}", failure.stage, failure.message);
+            return match failure.class {
+                FailureClass::Plugin => Err(PluginError(words).into()),
+                _ => Err(anyhow::anyhow!(words)),
+            };
         }
         let ps = |ns: f64| (ns * 1e3).round() as i64;
         let (estimate, low, high) = estimated(row);

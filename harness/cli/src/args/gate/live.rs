@@ -58,7 +58,7 @@ pub(crate) struct Starts {
     /// Fresh starts of the gateway that decide; a change that they show is confirmed by as many more
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=i64::from(LiveGate::MOST_STARTS)), default_value = "9")]
     pub(crate) starts: u32,
-    /// Arms of each side in one gateway: where an arm lies in memory moves it, and the mean of more moves less
+    /// Arms of each side in one gateway: where an arm lies in memory moves it, and what all pairs of more say moves less
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(2..=i64::from(LiveGate::MOST_COPIES)), default_value = "4")]
     pub(crate) copies: u32,
     /// How long each start measures

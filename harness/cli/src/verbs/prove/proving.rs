@@ -148,6 +148,7 @@ impl Proving {
             gateway: name.clone(),
             gate: gate(sides, MARGIN, MARGIN_SHARE, starts),
             start_ms: starts.time.as_millis() as u64,
+            rounds_per_block: schedule(starts).rounds_per_block,
             spin_ns: if options.plugin.is_some() { 0 } else { SPIN_NS },
             seed,
         };
@@ -316,17 +317,17 @@ impl Proving {
 /// What both sides of a live gate are; none where they spin, of which alone it is known what more of it costs.
 fn plugin_of_live(options: &ProveArgs) -> anyhow::Result<Option<&str>> {
     let sampling = &options.sampling;
-    match (options.plugin.as_deref(), options.what) {
-        (Some(_), what) if what != What::Aa => {
-            let what = what.name();
-            Err(usage(format!(
-                "live it is not known what would make a plugin slower, by how much: prove aa with --plugin, and {what} without, by plugins that spin"
-            )))
-        }
-        (None, _) if !sampling.workloads.is_empty() || sampling.given.config.is_some() => {
-            Err(usage("plugins that spin do nothing else; give --workload and --config with a --plugin"))
-        }
-        (plugin, _) => Ok(plugin),
+    let of_a_plugin =
+        || !sampling.workloads.is_empty() || sampling.given.config.is_some() || !sampling.given.root_id.is_empty();
+    match options.plugin.as_deref() {
+        Some(_) if options.what != What::Aa => Err(usage(
+            "live only plugins that spin can be made slower by a known time; leave out --plugin, or prove aa",
+        )),
+        Some(_) if sampling.workloads.len() > 1 => Err(usage("a run of the live gate has one workload; name one")),
+        None if of_a_plugin() => Err(usage(
+            "plugins that spin do nothing else; give --workload, --config and --root-id with `aa` and a --plugin",
+        )),
+        plugin => Ok(plugin),
     }
 }
 
