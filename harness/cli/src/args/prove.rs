@@ -34,7 +34,8 @@ pub(crate) struct ProveArgs {
     /// plugin that spins, a time (default: 1us) (`power`, `coverage`, `hogs`)
     #[arg(long, value_name = "PERCENT|TIME", value_parser = slowdown)]
     pub(crate) slowdown: Option<Slowdown>,
-    /// The plugin, a name or the path of a .wasm or .lua (default: rust-sdk; live plugins that spin, and another for `aa` only, with no --workload held to none)
+    /// The plugin, a name or the path of a .wasm or .lua (default: rust-sdk). The live gate is proved by plugins that spin; `aa`
+    /// of it also by one that is named
     #[arg(long, value_name = "NAME|PATH")]
     pub(crate) plugin: Option<String>,
     /// Prove the live gate, on this gateway, in place of the one in process
