@@ -54,7 +54,7 @@ pub(crate) fn gate((base, head): (String, String), margin: Duration, margin_shar
 }
 
 /// How one start measures. Each round is a block, for the judge takes differences within a round: those of blocks of
-/// fifteen scatter more (`cargo bench --bench shift`).
+/// fifteen scatter a little more (`cargo bench --bench shift`).
 pub(crate) fn schedule(starts: &Starts) -> Schedule {
     let (starts, live) = (starts.starts, starts.time);
     Schedule { starts, live, rounds_per_block: 1, ..Schedule::of(TimeBudget::Standard) }
