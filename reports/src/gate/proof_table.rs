@@ -7,6 +7,7 @@ use tollgate_record::ProveRecord;
 use super::Unit;
 use super::proof::{Count, Judged, Proved, bias, covered, judged, proved, unit};
 use super::proof_text::{put_in, seconds, unfinished};
+use crate::estimate::median_interval;
 use crate::markdown::escape;
 use crate::number::percent;
 use crate::text;
@@ -110,9 +111,9 @@ fn together(records: &[&ProveRecord], unit: Unit) -> String {
     let all = runs().count() as u32;
     let wrong = Count::new(runs().filter(|cells| cells.iter().any(Judged::is_wrong)).count() as u32, all);
     let (title, intervals) = match unit {
-        Unit::Nanoseconds => ("Live", "intervals over starts"),
-        Unit::Share => ("In process", "intervals over processes (99 %)"),
-        Unit::Count => ("Counters", ""),
+        Unit::Nanoseconds => ("Live", format!("intervals over starts ({})", confidences(records))),
+        Unit::Share => ("In process", "intervals over processes (99 %)".to_owned()),
+        Unit::Count => ("Counters", String::new()),
     };
     let covered = covered(&cells);
     let bias = match bias(&cells) {
@@ -138,6 +139,14 @@ fn together(records: &[&ProveRecord], unit: Unit) -> String {
         covered.of,
         covered.interval(),
     )
+}
+
+/// What intervals over the starts of one batch, and of two, are to cover: from the least to the most.
+fn confidences(records: &[&ProveRecord]) -> String {
+    let starts = records.iter().filter_map(|record| record.live.as_ref()).map(|live| live.gate.starts as usize);
+    let all = starts.flat_map(|starts| [starts, 2 * starts]).filter_map(|count| median_interval(&vec![0.0; count]));
+    let all: BTreeSet<String> = all.map(|(_, _, confidence)| percent(confidence)).collect();
+    all.into_iter().collect::<Vec<_>>().join(" or ")
 }
 
 /// The largest error rate under which none of so many runs has one with a probability of 5 %, exactly.

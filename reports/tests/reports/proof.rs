@@ -224,6 +224,8 @@ fn the_table_has_a_row_for_each_slowdown_and_says_what_few_runs_say() {
         table.contains("In process, 3 runs on wasmtime with `rust-sdk`") && table.contains("Live, 3 runs on envoy")
     );
     assert!(table.contains("1 of 3 runs had a wrong verdict"), "{table}");
+    // Five starts, smallest to largest; ten, from the second on.
+    assert!(table.contains("intervals over starts (93.8 % or 97.9 %) held the truth"), "{table}");
     let mut right = in_process();
     right.runs.truncate(1);
     assert!(proof_table(&[right]).contains("does not exclude an error in up to 95 % of runs"));
