@@ -94,8 +94,8 @@ fn how(record: &Record) -> String {
         );
         if record.cells.iter().flat_map(|cell| &cell.series).any(|series| series.gateway_added_blocks_ns.is_some()) {
             paragraphs.push(
-                "<b>Own clock</b> is a second instrument: after every fifth block, one block of rounds whose requests ask \
-                 the gateway for its own time of them; on Envoy the access log’s <code>COMMON_DURATION</code> from the first \
+                "<b>Own clock</b> is a second instrument: in rounds of their own, a sixth of all, requests ask the gateway \
+                 for its own time of them; on Envoy the access log’s <code>COMMON_DURATION</code> from the first \
                  byte read to the first byte written, on the embedded gateway the time between hyper’s reading and its \
                  writing. It is paired by round as the probe’s, and these requests are in no figure of the probe. A row \
                  whose two figures are further apart than 1.5 µs and 15 % says so. The gateway’s clock stops when its \
