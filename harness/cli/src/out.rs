@@ -10,15 +10,16 @@ use tempfile::TempDir;
 
 use crate::status::Status;
 
-/// Prints a line. When the reader has gone the program ends, quietly: nobody would see the rest. When the line cannot
-/// be written for another reason it ends with a message.
+/// Prints a line. When the reader has gone nobody sees it, and the program goes on, for it ends with its verdict all the same: a
+/// gate in a pipe must not pass because `head` was quick. When the line cannot be written for another reason it ends with a
+/// message.
 pub(crate) fn line(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let written =
         stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
     match written {
         Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(Status::Pass as i32),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         Err(error) => {
             eprintln!("error: cannot write to standard output: {error}; send it elsewhere");
             std::process::exit(Status::Environment as i32);

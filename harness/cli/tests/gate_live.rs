@@ -4,8 +4,9 @@
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use support::{bad_plugin, run, status, stderr, stdout};
+use support::{bad_plugin, run, status, stderr, stdout, tollgate};
 
 /// A script that spins for so long, and so is slower than another by a known time.
 fn spin(folder: &Path, ns: u32) -> String {
@@ -83,7 +84,7 @@ fn what_cannot_be_judged_is_a_usage_error() {
         (of_a_run.to_str().unwrap(), ["run", "--time", "quick", "--only", "in-process", "--plugin", "lua"]);
     assert_eq!(status(&run(&[&args[..], &["--quiet", "--out", out]].concat())), 0);
     let of_a_run = of_a_run.join("record.json");
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["--base", &script], "--head"),
         (&["--base", &script, "--head", "rust-raw"], "one plugin"),
         (&["--base", &script, "--head", "gone.lua"], "no file gone.lua"),
@@ -91,6 +92,10 @@ fn what_cannot_be_judged_is_a_usage_error() {
         (&["--base", &script, "--head", &script, "--margin", "2"], "500ns"),
         (&["--record", empty.to_str().unwrap()], "empty.json"),
         (&["--record", of_a_run.to_str().unwrap()], "no record of `tollgate gate live`"),
+        // Its record says how it was measured and is judged.
+        (&["--record", empty.to_str().unwrap(), "--margin", "20us"], "--margin"),
+        (&["--record", empty.to_str().unwrap(), "--starts", "12"], "--starts"),
+        (&["--base", &script, "--head", &script, "--starts", "4"], "5..=1000"),
     ];
     for (args, words) in cases {
         let output = run(&[&["gate", "live"], args].concat());
@@ -149,6 +154,7 @@ fn a_proof_of_the_live_gate_is_counted_kept_and_put_into_a_page() {
         (&["prove", "aa", "--gateway", "embedded", "--plugin", "lau"], "did you mean `lua`"),
         (&["prove", "aa", "--gateway", "embedded", "--host", "wasmtime"], "--gateway"),
         (&["prove", "power", "--gateway", "embedded", "--slowdown", "1%"], "1us"),
+        (&["prove", "aa", "--gateway", "embedded", "--slowdown", "1us"], "both sides are alike"),
         (&["prove", "power", "--slowdown", "1us"], "--gateway"),
         (&["prove", "power", "--slowdown", "1"], "1us"),
         (&["prove", "aa", "--gateway", "envoi"], "did you mean `envoy`"),
@@ -193,4 +199,15 @@ fn false_alarms_of_a_plugin_that_fails_are_not_counted() {
     assert_eq!(status(&output), 5, "{}{}", stdout(&output), stderr(&output));
     assert!(stderr(&output).contains("broken on purpose"), "{}", stderr(&output));
     assert!(!out.join("prove.json").exists());
+}
+
+/// In a pipe whose reader is quicker than we are (`| head -1`) the status is still the verdict's.
+#[test]
+fn a_regression_that_nobody_reads_is_one() {
+    let record = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/records/gate-live.json.gz");
+    let mut gate = tollgate();
+    let mut gate =
+        gate.args(["gate", "live", "--record", record.to_str().unwrap()]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(gate.stdout.take());
+    assert_eq!(gate.wait().unwrap().code(), Some(3));
 }

@@ -121,7 +121,7 @@ fn what_says_nothing_of_exact_figures_is_refused() {
         (&["aa", "--margin", "1%"], 2, "--margin"),
         (&["aa", "--processes", "40"], 2, "--processes"),
         (&["aa", "--seed", "1"], 2, "--seed"),
-        (&["aa", "--starts", "3"], 2, "--starts"),
+        (&["aa", "--starts", "6"], 2, "--starts"),
         (&["aa", "--envoy", "x"], 2, "--envoy"),
         (&["bias"], 2, "prove aa or power"),
         (&["coverage"], 2, "prove aa or power"),

@@ -45,9 +45,12 @@ impl LiveGate {
 
     /// Whether a gate can have set out to do this: who judges a record counts on it.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let Self { margin_ns, margin_share, starts, copies, .. } = *self;
+        let Self { margin_ns, margin_share, starts, copies, longer_ns, .. } = *self;
         if !(1..=Self::MOST_MARGIN_NS).contains(&margin_ns) || !(0.0..1.0).contains(&margin_share) {
             return Err(format!("its plan is none: a margin of {margin_ns} ns or {margin_share} of base"));
+        }
+        if !(margin_ns..=10 * Self::MOST_MARGIN_NS).contains(&longer_ns) {
+            return Err(format!("its plan is none: a known slowdown of {longer_ns} ns beside that margin"));
         }
         if !(1..=Self::MOST_STARTS).contains(&starts) || !(2..=Self::MOST_COPIES).contains(&copies) {
             return Err(format!("its plan is none: {starts} starts, {copies} copies"));

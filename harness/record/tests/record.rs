@@ -316,7 +316,7 @@ fn what_no_live_gate_sets_out_to_do_is_refused_before_anybody_counts_on_it() {
     let [base, head] = ["old.lua", "new.lua"].map(str::to_owned);
     let good = LiveGate { base, head, margin_ns: 500, margin_share: 0.02, starts: 9, copies: 4, longer_ns: 2_000 };
     type Change = fn(&mut LiveGate);
-    let changes: [(Change, bool); 9] = [
+    let changes: [(Change, bool); 11] = [
         (|_| {}, true),
         (|gate| (gate.starts, gate.copies) = (LiveGate::MOST_STARTS, LiveGate::MOST_COPIES), true),
         (|gate| gate.starts = 0, false),
@@ -325,6 +325,8 @@ fn what_no_live_gate_sets_out_to_do_is_refused_before_anybody_counts_on_it() {
         (|gate| gate.copies = u32::MAX, false),
         (|gate| gate.margin_ns = 0, false),
         (|gate| gate.margin_ns = u64::MAX, false),
+        (|gate| gate.longer_ns = 0, false),
+        (|gate| gate.longer_ns = u64::MAX, false),
         (|gate| gate.margin_share = -0.1, false),
     ];
     for (change, is_sound) in changes {

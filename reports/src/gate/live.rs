@@ -93,11 +93,12 @@ impl<'a> Judge<'a> {
         }
         let (first, second) = (self.starts.batch(&self.changes, 0), self.starts.batch(&self.changes, 1));
         if first.len() < self.plan.starts as usize {
-            let words = format!(
-                "{} of {} starts were measured; run it again, with more --time where requests are slow",
-                first.len(),
-                self.plan.starts
-            );
+            let way = match (self.starts.record.interrupted, self.starts.missing()) {
+                (true, _) => "the run was interrupted; go on with `tollgate resume` and its folder".to_owned(),
+                (_, Some(arm)) => format!("nothing is there of {arm}; run it again"),
+                (_, None) => "run it again, with more --time where requests are slow".to_owned(),
+            };
+            let words = format!("{} of {} starts were measured of all arms: {way}", first.len(), self.plan.starts);
             return Row::incomparable(cell, words);
         }
         let values = figures(&self.changes);
@@ -137,13 +138,14 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// A failure of a side is the row; a failed control is none of the plugin's.
+    /// A failure of a side is the row, under that side's name; a failed control is none of the plugin's.
     fn failed(&self, cell: &CellId) -> Option<Row> {
-        let arms = [Side::Head, Side::Base].into_iter().flat_map(|side| self.plan.arms(side));
-        let failures = arms.filter_map(|arm| Some((self.starts.cell(&arm)?.error.clone()?, arm)));
-        let (mut failure, side) = failures.max_by_key(|(failure, _)| failure.class == FailureClass::Plugin)?;
-        failure.message = format!("{side}: {}", failure.message);
-        Some(Row::failed(cell.clone(), failure))
+        let of = |side, name| self.plan.arms(side).into_iter().map(move |arm| (name, arm));
+        let arms = of(Side::Head, "head").chain(of(Side::Base, "base"));
+        let failures = arms.filter_map(|(side, arm)| Some((self.starts.cell(&arm)?.error.clone()?, side, arm)));
+        let (mut failure, side, arm) = failures.max_by_key(|(failure, ..)| failure.class == FailureClass::Plugin)?;
+        failure.message = format!("{arm}: {}", failure.message);
+        Some(Row::failed(CellId { plugin: side.to_owned(), ..cell.clone() }, failure))
     }
 
     fn decide(&self, first: &[Start], second: &[Start]) -> (Verdict, String) {

@@ -1,6 +1,6 @@
 //! What each start of a gateway says of a live gate's arms.
 
-use tollgate_record::{Cell, LiveGate, Mode, Record, Series};
+use tollgate_record::{Cell, LiveGate, Mode, Record, Series, Side};
 
 use super::paired::shift;
 
@@ -44,6 +44,12 @@ impl<'a> Starts<'a> {
             Some((start, shift(&blocks(arms)?, &blocks(others)?)?))
         };
         (0..end).filter_map(of).collect()
+    }
+
+    /// An arm of a side of which there is nothing.
+    pub(super) fn missing(self) -> Option<String> {
+        let arms = [Side::Base, Side::Head].into_iter().flat_map(|side| self.plan.arms(side));
+        arms.into_iter().find(|arm| self.cell(arm).is_none_or(|cell| cell.series.is_empty()))
     }
 
     /// Whether the gateway timed a request of one of these arms: then it is to have timed all.

@@ -222,7 +222,16 @@ fn a_start_of_a_few_rounds_is_none_and_neither_is_one_without_the_second_clock()
         let mut short = good.clone();
         first(&mut short, |series| series.added_blocks_ns.truncate(BLOCKS - 1));
         let (outcome, verdict) = judged(&short);
+        assert!(outcome.rows[0].reason.contains("more --time"), "{outcome:#?}");
         assert!(verdict == Verdict::Inconclusive && outcome.rows[0].reason.contains("8 of 9 starts"), "{outcome:#?}");
+
+        let mut gone = good.clone();
+        gone.cells.retain(|cell| cell.id.plugin != "base 2");
+        let (outcome, verdict_of_gone) = judged(&gone);
+        assert_eq!(verdict_of_gone, Verdict::Inconclusive);
+        assert!(outcome.rows[0].reason.contains("nothing is there of base 2"), "{outcome:#?}");
+        let interrupted = Record { interrupted: true, ..short.clone() };
+        assert!(judged(&interrupted).0.rows[0].reason.contains("tollgate resume"));
 
         let mut untimed = good.clone();
         first(&mut untimed, |series| series.gateway_added_blocks_ns = None);
@@ -272,6 +281,7 @@ fn a_plugin_that_fails_is_wrong_on_whichever_side() {
         let outcome = live(&record).unwrap();
         assert_eq!(outcome.conclusion, Conclusion::WrongPlugin);
         assert!(outcome.rows[0].reason.contains(side), "{outcome:#?}");
+        assert!(side.starts_with(&outcome.rows[0].cell.plugin), "{outcome:#?}");
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct LiveGateArgs {
     #[arg(long, value_name = "PATH|NAME", required_unless_present = "record")]
     pub(crate) head: Option<String>,
     /// Judge the record of an earlier gate again; measures nothing
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["base", "head"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = MEASURED)]
     pub(crate) record: Option<PathBuf>,
     /// The gateway
     #[arg(long, value_name = "NAME", default_value = "envoy")]
@@ -52,11 +52,29 @@ pub(crate) struct LiveGateArgs {
     pub(crate) outcome: OutcomeArgs,
 }
 
+/// Options that a record has its own answers to.
+const MEASURED: [&str; 13] = [
+    "base",
+    "head",
+    "gateway",
+    "workload",
+    "config",
+    "request",
+    "margin",
+    "margin_share",
+    "starts",
+    "copies",
+    "time",
+    "placement",
+    "seed",
+];
+
 /// How a gateway is started and measured, for the gate and for `prove`.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct Starts {
-    /// Fresh starts of the gateway that decide; a change that they show is confirmed by as many more
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=i64::from(LiveGate::MOST_STARTS)), default_value = "9")]
+    /// Fresh starts of the gateway that decide, at least 5: fewer agree by chance; a change that they show is confirmed by as many
+    /// more
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(5..=i64::from(LiveGate::MOST_STARTS)), default_value = "9")]
     pub(crate) starts: u32,
     /// Arms of each side in one gateway: where an arm lies in memory moves it, and what all pairs of more say moves less
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(2..=i64::from(LiveGate::MOST_COPIES)), default_value = "4")]

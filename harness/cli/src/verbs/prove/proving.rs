@@ -89,6 +89,9 @@ fn steps(options: &ProveArgs) -> anyhow::Result<Vec<u64>> {
         }
         return Ok(put_in.into_iter().map(|put_in| put_in as u64).collect());
     }
+    if options.what == What::Aa && options.slowdown.is_some() {
+        return Err(usage("in `aa` both sides are alike; give --slowdown with power, coverage or hogs"));
+    }
     let is_live = options.gateway.is_some();
     let slowdown = match (options.slowdown, is_live) {
         (None, false) => SLOWDOWN_PPM,
