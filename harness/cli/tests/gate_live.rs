@@ -211,3 +211,17 @@ fn a_regression_that_nobody_reads_is_one() {
     drop(gate.stdout.take());
     assert_eq!(gate.wait().unwrap().code(), Some(3));
 }
+
+/// Our hosts have not all of Envoy's handle: such a script is asked of Envoy itself.
+#[test]
+fn a_script_that_only_envoy_can_run_is_measured_there() {
+    for gateway in support::programs().into_iter().filter(|name| *name == "envoy") {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("escape.lua");
+        std::fs::write(&script, "function envoy_on_request(h) h:headers():add('x', h:base64Escape('a')) end").unwrap();
+        let script = script.to_str().unwrap();
+        let output = gate(gateway, script, script, &folder.path().join("out"));
+        assert!([0, 4].contains(&status(&output)), "{}{}", stdout(&output), stderr(&output));
+        assert!(stdout(&output).contains("by the gateway's own"), "{}{}", stdout(&output), stderr(&output));
+    }
+}

@@ -1,7 +1,10 @@
 use tollgate_record::Failure;
 
-/// Why a host could not load or run a plugin. Every one says what to do about it, and every one but [`HostError::Absent`]
-/// is the plugin's own fault.
+/// What a script is told that calls what Envoy's handle has and that of hosts in process has not.
+pub(crate) const LACKING: &str = "is Envoy's, and not there in process";
+
+/// Why a host could not load or run a plugin. Every one says what to do about it, and every one is the plugin's own fault but
+/// [`HostError::Absent`], and a script's call of what only Envoy has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
     /// The host does not run plugins of this kind.
@@ -76,6 +79,9 @@ impl HostError {
     pub fn into_failure(self) -> Failure {
         match self {
             Self::Absent { .. } => Failure::environment(self.stage(), self.to_string()),
+            Self::Request { ref reason, .. } | Self::Dead { ref reason, .. } if reason.contains(LACKING) => {
+                Failure::environment(self.stage(), self.to_string())
+            }
             _ => Failure::plugin(self.stage(), self.to_string()),
         }
     }

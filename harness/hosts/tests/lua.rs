@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use support::hosts_for;
 use tollgate_fixtures::{Plugin, plugin};
 use tollgate_hosts::{Action, Exchange, Host, Instance};
-use tollgate_record::PluginKind;
+use tollgate_record::{FailureClass, PluginKind};
 
 /// What is said of a script that does not come back, by the Lua itself or by who watches over its process.
 const TIME: &[&str] = &["time", "was stopped"];
@@ -164,6 +164,28 @@ fn bodies_metadata_and_the_rest_are_there() {
         "#,
         );
         assert_eq!(exchange.request_body, b"changed");
+    }
+}
+
+/// What Envoy has and we have not is no fault of a script that calls it; what nobody has is.
+#[test]
+fn a_call_of_what_only_envoy_has_is_no_failure_of_the_script() {
+    for host in lua_hosts() {
+        for (call, class) in [
+            ("handle:base64Escape('a')", FailureClass::Environment),
+            ("handle:streamInfo():downstreamRemoteAddress()", FailureClass::Environment),
+            ("handle:nobodyHasIt()", FailureClass::Plugin),
+        ] {
+            let source = format!("function envoy_on_request(handle)\n{call}\nend");
+            let mut instance = instance(host, &source).unwrap();
+            let failure = instance.request(&mut exchange()).unwrap_err().into_failure();
+            assert_eq!(failure.class, class, "{} {call}: {}", host.name(), failure.message);
+            let is_told = failure.message.contains("is Envoy's, and not there in process; measure it behind a gateway");
+            assert_eq!(is_told, class == FailureClass::Environment, "{}", failure.message);
+            assert!(failure.message.contains(":2:"), "{}: {}", host.name(), failure.message);
+        }
+        // A script may ask what there is.
+        must_run(host, "if handle.nobodyHasIt or not handle.base64Escape then error('it differs') end");
     }
 }
 

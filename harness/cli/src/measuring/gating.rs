@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use tollgate_record::{Record, Side};
+use tollgate_record::{Mode, Record, Side};
 use tollgate_reports::gate::live_is_to_be_confirmed;
 
 use super::Measuring;
@@ -35,7 +35,9 @@ impl Measuring<'_> {
         for start in starts {
             for (place, (gateway, arms)) in selection.live.iter().enumerate() {
                 // With a side gone there is nothing to compare.
-                if !interrupt::requested() && !self.failed.iter().any(|cell| sides.contains(&cell.plugin)) {
+                if !interrupt::requested()
+                    && !self.failed.iter().any(|cell| cell.mode == Mode::Live && sides.contains(&cell.plugin))
+                {
                     self.live(start, place as u64 + 1, *gateway, arms)?;
                 }
             }

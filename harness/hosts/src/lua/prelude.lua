@@ -40,6 +40,16 @@ end
 local api = bind(text, check)
 local body_length, log, respond, respond_header = api.body_length, api.log, api.respond, api.respond_header
 
+-- What Envoy's objects have (https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/lua_filter) and ours
+-- have not: whoever calls it is told so, for it is no fault of the script. The words are those of `LACKING`.
+local function lacking(methods, ...)
+  for index = 1, select("#", ...) do
+    local name = select(index, ...)
+    methods[name] = function() error("'" .. name .. "' is Envoy's, and not there in process", 2) end
+  end
+  return methods
+end
+
 local function object(methods, more)
   local metatable = more or {}
   metatable.__index = methods
@@ -121,11 +131,13 @@ local dynamic_metadata = object({
   end,
 }, { __pairs = function() return pairs(dynamic) end })
 
-local stream_info = object({
+local stream_info = object(lacking({
   protocol = function() return "HTTP/1.1" end,
   routeName = function() return "tollgate" end,
   dynamicMetadata = function() return dynamic_metadata end,
-})
+}, "downstreamDirectLocalAddress", "downstreamLocalAddress", "downstreamDirectRemoteAddress", "downstreamRemoteAddress",
+  "downstreamSslConnection", "requestedServerName", "dynamicTypedMetadata", "filterState", "virtualClusterName",
+  "drainConnectionUponCompletion"))
 
 local connection = object({ ssl = function() return nil end })
 
@@ -221,7 +233,8 @@ local function stream_handle(map, half)
     end
   end
   methods.httpCall = call
-  return object(methods)
+  return object(lacking(methods, "base64Escape", "timestampString", "importPublicKey", "verifySignature", "filterContext",
+    "setUpstreamOverrideHost", "connectionStreamInfo", "virtualHost", "route"))
 end
 
 local request_handle, response_handle = stream_handle(0, 0), stream_handle(2, 1)

@@ -8,6 +8,7 @@ use mlua::{Function, Lua, LuaOptions, StdLib};
 use tollgate_fixtures::{HeaderPath, Plugin};
 
 use super::{Context, Counter, host_chunk};
+use crate::error::LACKING;
 use crate::{Action, CALL_BODY, Exchange, HostError, Instance, Module, Said};
 
 /// The stream handle, the same in every Lua. It is given `bind`, which makes what differs.
@@ -207,12 +208,19 @@ impl Running {
             // A script ends itself by an error once it has responded.
             _ if self.context.exchange.borrow().local_response.is_some() => Ok(Action::LocalResponse),
             Ok(()) => Ok(Action::Continue),
-            Err(error) => Err(HostError::Request {
-                plugin: self.plugin.clone(),
-                callback,
-                reason: format!("{}; look at that line of the script", explain(&error)),
-                said: Said(self.context.log.borrow().lines()),
-            }),
+            Err(error) => {
+                let error = explain(&error);
+                let way = match error.contains(LACKING) {
+                    true => "measure it behind a gateway (`--gateway envoy`)",
+                    false => "look at that line of the script",
+                };
+                Err(HostError::Request {
+                    plugin: self.plugin.clone(),
+                    callback,
+                    reason: format!("{error}; {way}"),
+                    said: Said(self.context.log.borrow().lines()),
+                })
+            }
         }
     }
 }
