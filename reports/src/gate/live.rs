@@ -31,7 +31,7 @@ pub fn live(record: &Record) -> Option<Outcome> {
     let sides = (plan.base.clone(), plan.head.clone());
     let judge = Judge::new(record, plan);
     let notes = judge.notes();
-    let Some(head) = judge.plan.arms(Side::Head).iter().find_map(|arm| judge.starts.cell(arm)) else {
+    let Some(head) = judge.starts.plan.arms(Side::Head).iter().find_map(|arm| judge.starts.cell(arm)) else {
         return Some(Outcome::new(GateKind::Live, sides, Vec::new(), Vec::new(), notes));
     };
     let row = judge.row(CellId { plugin: "head".to_owned(), ..head.id.clone() });
@@ -56,7 +56,6 @@ pub fn live_margin_ns(record: &Record) -> Option<f64> {
 
 struct Judge<'a> {
     starts: Starts<'a>,
-    plan: &'a LiveGate,
     /// None when there are too few starts for any.
     rule: Option<SignRule>,
     /// What is no change, in nanoseconds per request.
@@ -79,7 +78,7 @@ impl<'a> Judge<'a> {
             [Instrument::Probe, Instrument::Gateway].map(|instrument| starts.between(instrument, &head, &base));
         let margin_ns = (plan.margin_ns as f64).max(plan.margin_share * added);
         let is_timed = starts.are_timed(&[base, head].concat());
-        Self { starts, plan, rule, margin_ns, changes, own_changes, is_timed }
+        Self { starts, rule, margin_ns, changes, own_changes, is_timed }
     }
 
     fn row(&self, cell: CellId) -> Row {
@@ -88,17 +87,19 @@ impl<'a> Judge<'a> {
         }
         if self.rule.is_none() {
             let least = (1..).find(|&starts| SignRule::new(starts, ALPHA.sqrt()).is_some()).unwrap_or_default();
-            let words = format!("{} starts can show nothing; give at least {least} with --starts", self.plan.starts);
+            let words =
+                format!("{} starts can show nothing; give at least {least} with --starts", self.starts.plan.starts);
             return Row::incomparable(cell, words);
         }
         let (first, second) = (self.starts.batch(&self.changes, 0), self.starts.batch(&self.changes, 1));
-        if first.len() < self.plan.starts as usize {
+        if first.len() < self.starts.plan.starts as usize {
             let way = match (self.starts.record.interrupted, self.starts.missing()) {
                 (true, _) => "the run was interrupted; go on with `tollgate resume` and its folder".to_owned(),
                 (_, Some(arm)) => format!("nothing is there of {arm}; run it again"),
                 (_, None) => "run it again, with more --time where requests are slow".to_owned(),
             };
-            let words = format!("{} of {} starts were measured of all arms: {way}", first.len(), self.plan.starts);
+            let words =
+                format!("{} of {} starts were measured of all arms: {way}", first.len(), self.starts.plan.starts);
             return Row::incomparable(cell, words);
         }
         let values = figures(&self.changes);
@@ -140,7 +141,7 @@ impl<'a> Judge<'a> {
 
     /// A failure of a side is the row, under that side's name; a failed control is none of the plugin's.
     fn failed(&self, cell: &CellId) -> Option<Row> {
-        let of = |side, name| self.plan.arms(side).into_iter().map(move |arm| (name, arm));
+        let of = |side, name| self.starts.plan.arms(side).into_iter().map(move |arm| (name, arm));
         let arms = of(Side::Head, "head").chain(of(Side::Base, "base"));
         let failures = arms.filter_map(|(side, arm)| Some((self.starts.cell(&arm)?.error.clone()?, side, arm)));
         let (mut failure, side, arm) = failures.max_by_key(|(failure, ..)| failure.class == FailureClass::Plugin)?;
@@ -149,7 +150,7 @@ impl<'a> Judge<'a> {
     }
 
     fn decide(&self, first: &[Start], second: &[Start]) -> (Verdict, String) {
-        let (starts, margin) = (self.plan.starts, self.margin_ns);
+        let (starts, margin) = (self.starts.plan.starts, self.margin_ns);
         let limit = microseconds(margin);
         match (self.seen(first, margin), self.seen(second, margin)) {
             (Some(seen), Some(again)) if seen == again => {
@@ -173,7 +174,7 @@ impl<'a> Judge<'a> {
 
     /// Whether the first batch of starts, which shows no change, shows that there is none.
     fn alike(&self, values: &[f64], limit: &str) -> (Verdict, String) {
-        let (starts, margin) = (self.plan.starts, self.margin_ns);
+        let (starts, margin) = (self.starts.plan.starts, self.margin_ns);
         let middle = median(values).unwrap_or_default();
         let inside = values.iter().filter(|ns| ns.abs() < margin).count();
         let Some(rule) = SignRule::new(starts, ALPHA_EQUIVALENT).filter(|rule| inside >= rule.least as usize) else {
@@ -220,7 +221,7 @@ impl<'a> Judge<'a> {
     fn controls(&self) -> Vec<ControlCheck> {
         let margin = self.margin_ns;
         let alike = [(Side::Base, "base"), (Side::Head, "head")].map(|(side, name)| {
-            let arms = self.plan.arms(side);
+            let arms = self.starts.plan.arms(side);
             let (one, other) = arms.split_at(arms.len() / 2);
             let starts = self.starts.between(Instrument::Probe, other, one);
             // Half as many arms scatter more than what is judged; both are held to the same margin.
@@ -234,8 +235,9 @@ impl<'a> Judge<'a> {
         });
         let starts =
             self.starts.between(Instrument::Probe, &[LiveGate::LONGER_SPIN.to_owned()], &[LiveGate::SPIN.to_owned()]);
-        let known = self.plan.longer_ns as f64;
-        let found = self.seen(self.starts.batch(&starts, 0), self.plan.margin_ns as f64) == Some(Verdict::Regression);
+        let known = self.starts.plan.longer_ns as f64;
+        let found =
+            self.seen(self.starts.batch(&starts, 0), self.starts.plan.margin_ns as f64) == Some(Verdict::Regression);
         let reason = if found {
             "found"
         } else {
@@ -249,11 +251,11 @@ impl<'a> Judge<'a> {
         let mut notes = vec![format!(
             "margin: {} or {} % of base's added latency, whichever is more ({} here); a change must be seen in {} \
              fresh starts and in as many of a second batch; {} arms of each side in one gateway",
-            microseconds(self.plan.margin_ns as f64),
-            crate::number::significant(self.plan.margin_share * 100.0),
+            microseconds(self.starts.plan.margin_ns as f64),
+            crate::number::significant(self.starts.plan.margin_share * 100.0),
             microseconds(self.margin_ns),
-            self.rule.map_or_else(|| self.plan.starts.to_string(), enough),
-            self.plan.copies,
+            self.rule.map_or_else(|| self.starts.plan.starts.to_string(), enough),
+            self.starts.plan.copies,
         )];
         if !self.is_timed && !self.changes.is_empty() {
             notes.push("this gateway does not time requests itself: there was one instrument only".to_owned());
