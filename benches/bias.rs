@@ -31,7 +31,7 @@ const DURATION: Duration = Duration::from_secs(2);
 const ALLOWED: (f64, f64) = (0.05, 100.0);
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
+    let quick = tollgate_benches::is_quick();
     let (starts, duration) = if quick { (1, Duration::from_millis(800)) } else { (STARTS, DURATION) };
     let core = decide_placement().shared_core();
     let mut text = format!("{:<10} {:<6} {:>8} | {:^31} | {:^31}\n", "gateway", "kind", "truth", "probe", "own clock");

@@ -24,7 +24,7 @@ const LARGE: usize = 500_000;
 const OTHERS: [usize; 2] = [2, 11];
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
+    let quick = tollgate_benches::is_quick();
     let (starts, duration) = if quick { (1, Duration::from_millis(500)) } else { (STARTS, DURATION) };
     println!(
         "{:<10} | {:^26} | {:^26}\n{:<10} | {:>12} {:>13} | {:>12} {:>13}   us added by lua",

@@ -31,3 +31,8 @@ pub fn criterion() -> Criterion {
         .sample_size(30)
         .configure_from_args()
 }
+
+/// Whether a bench that has no criterion is to take a first look only, or only to show that it runs (`-- --quick`, `-- --test`).
+pub fn is_quick() -> bool {
+    std::env::args().any(|argument| argument == "--quick" || argument == "--test")
+}

@@ -20,7 +20,7 @@ const CONNECTIONS: usize = 16;
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
+    let quick = tollgate_benches::is_quick();
     let (rounds, seconds) = if quick { (2, 1) } else { (5, 4) };
     let placement = decide_load_placement();
     let cores = match placement {

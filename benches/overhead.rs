@@ -26,7 +26,7 @@ const START: &str = "TOLLGATE_OVERHEAD_START";
 const NATIVE: &str = "native, constant keys";
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
+    let quick = tollgate_benches::is_quick();
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with("--")).unwrap_or_default();
     if let Ok(start) = std::env::var(START) {
         return measure(start.parse().expect("our parent writes a number"), quick, &wanted);

@@ -24,7 +24,7 @@ const WINDOWS: u32 = 4;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
+    let quick = tollgate_benches::is_quick();
     let (starts, windows) = if quick { (1, 2) } else { (STARTS, WINDOWS) };
     println!(
         "{:<12}{:>10}{:>11}{:>8}{:>10}{:>14}",

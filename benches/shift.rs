@@ -31,7 +31,7 @@ const MARGIN_NS: f64 = 500.0;
 type Group = Vec<Vec<f64>>;
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick" || argument == "--test");
+    let quick = tollgate_benches::is_quick();
     let starts = if quick { 2 } else { STARTS };
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let named = if named.is_empty() { vec!["envoy".to_owned()] } else { named };
