@@ -5,7 +5,8 @@
 //! request shows the same way in all of them: between n and 2n requests, for every n, the memory that is not given back
 //! grows. What grows once (a cache, a heap that finds its size) does not go on doing so, however late it begins.
 //!
-//! Compared are four floors, the least memory held over the last quarter before R/8, R/4, R/2 and R requests:
+//! Compared are four floors, the least memory held from the last quarter before R/8, R/4, R/2 and R requests on, to the
+//! end of the soak, for what is given back later was not leaked:
 //!
 //! - A heap of pages grows between each two of them when R/8 x 3/4 requests leak a page, so eleven pages in all are always
 //!   seen. A heap that doubles does so exactly once between each two floors, for they lie a doubling apart.
@@ -13,7 +14,9 @@
 //!   runtime begins with, and later to twice what is alive (Go's GC guide, GOGC 100). So growth is only called a leak when
 //!   it comes to twice what there was at first.
 //! - The floor of a saw is its trough, so teeth do not count as long as a quarter of the run holds one. What a floor must
-//!   rise by to count is an eighth of the deepest fall nearby, since then troughs are known no better.
+//!   rise by to count is an eighth of the deepest fall nearby, since then troughs are known no better. Troughs that differ
+//!   (Luau's heap ends its collections now at one page of 16 KiB, now at another) count no more, as long as a low one
+//!   comes again.
 //! - What leaks between R/2 and R is a third more than what leaks between R/8 and R/2. A collected heap that finds its
 //!   size grows less each time instead: when the last growth is less than half of those before it, it is no leak yet.
 //! - One growth in one place is no leak. Several that are not in all places are not decided: it may be a small leak.
@@ -157,7 +160,7 @@ impl Growth {
         }
         let all = samples.last()?.requests;
         let within = |from: u64, to: u64| samples.iter().filter(move |s| s.requests > from && s.requests <= to);
-        let floor = |at: u64| within(at / 4 * 3, at).map(|sample| sample.least_bytes).min();
+        let floor = |at: u64| within(at / 4 * 3, all).map(|sample| sample.least_bytes).min();
         // The deepest fall from one sample to the next: how far up a saw a floor may be.
         let fall = |at: u64| {
             let values: Vec<u64> = within(at / 2, at).map(|sample| sample.least_bytes).collect();

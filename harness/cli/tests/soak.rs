@@ -14,18 +14,20 @@ fn bad(name: &str) -> &'static Plugin {
     &bad_plugins().iter().find(|bad| bad.plugin.name == name).expect("it is in bad.toml").plugin
 }
 
-/// A soak of at least so many requests, however slow the machine is: of the workload that does nothing, so that they are
-/// quick.
+/// A soak of at least so many requests, however slow the machine is, and for as long as it asks for to come to a verdict:
+/// of the workload that does nothing, so that they are quick.
 fn soaked(host: &dyn Host, plugin: &Plugin, requests: u64) -> (Soak, SoakFigures) {
     let noop = workload("noop").expect("the catalogue has it");
     let mut seconds = 1;
     loop {
         let soak = soak(host, plugin, noop, Duration::from_secs(seconds), &mut |_| ()).expect("memory is known");
-        if soak.requests >= requests || soak.error.is_some() {
-            let figures = judge(&soak);
+        let figures = judge(&soak);
+        // Luau's heap takes a page more now and then, in its first million requests.
+        let asks_for_more = figures.reason.contains("soak it for longer");
+        if soak.error.is_some() || (soak.requests >= requests && !asks_for_more) {
             return (soak, figures);
         }
-        assert!(seconds < 60, "{} on {}: {} requests in {seconds} s", plugin.name, host.name(), soak.requests);
+        assert!(seconds < 60, "{} on {} in {seconds} s: {figures:?}", plugin.name, host.name());
         seconds = (seconds * 2).max(seconds * requests / soak.requests.max(1) + 1);
     }
 }

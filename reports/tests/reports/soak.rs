@@ -166,6 +166,22 @@ proptest! {
         }
     }
 
+    /// As Luau's heap, whose collections end now at one page and now at another: up for long, down again, and up once.
+    #[test]
+    fn what_was_given_back_is_no_place_in_which_it_grew(
+        levels in prop::collection::vec(0u64..6, 1..40), base in 1u64..40, requests in 100_000u64..400_000,
+    ) {
+        let page = 16_384;
+        let level = |request: u64| match request * 10 / requests {
+            0..6 => levels[(request * levels.len() as u64 / (requests + 1)) as usize],
+            6 => 0,
+            _ => 1,
+        };
+        let figures = of(requests, |request| (base + level(request) + request % 4) * page);
+        prop_assume!(figures.at_most_bytes_per_request.unwrap() < SMALLEST_LEAK_BYTES);
+        prop_assert_eq!(figures.verdict, SoakVerdict::NoLeak, "{:?}", figures);
+    }
+
     #[test]
     fn collected_heaps_that_leak_are_found(leak in 8u64..500, times in 0u64..20, base in 10_000u64..200_000) {
         let (requests, garbage) = (150_000u64, leak * times);
