@@ -1,10 +1,7 @@
 use tollgate_record::Failure;
 
-/// What a script is told that calls what Envoy's handle has and that of hosts in process has not.
-pub(crate) const LACKING: &str = "is Envoy's, and not there in process";
-
 /// Why a host could not load or run a plugin. Every one says what to do about it, and every one is the plugin's own fault but
-/// [`HostError::Absent`], and a script's call of what only Envoy has.
+/// [`HostError::Absent`] and [`HostError::Lacking`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
     /// The host does not run plugins of this kind.
@@ -53,6 +50,18 @@ pub enum HostError {
         /// The last that the plugin wrote to its log.
         said: Said,
     },
+    /// The plugin called what Envoy's stream handle has and this host's has not: no fault of the plugin.
+    #[error("{plugin} cannot go on in {callback}: {}{said}", OneLine(.reason))]
+    Lacking {
+        /// The plugin.
+        plugin: String,
+        /// The callback that it was in.
+        callback: &'static str,
+        /// What it called and what to do.
+        reason: String,
+        /// The last that the plugin wrote to its log.
+        said: Said,
+    },
     /// An earlier request killed the instance.
     #[error("{plugin} is dead since {callback} failed: {}; make a new instance", OneLine(.reason))]
     Dead {
@@ -71,17 +80,14 @@ impl HostError {
         match self {
             Self::Unsupported { .. } | Self::Absent { .. } | Self::Compile { .. } => "compile",
             Self::Instantiate { .. } => "instantiate",
-            Self::Request { .. } | Self::Dead { .. } => "request",
+            Self::Request { .. } | Self::Lacking { .. } | Self::Dead { .. } => "request",
         }
     }
 
     /// The failure that a record keeps.
     pub fn into_failure(self) -> Failure {
         match self {
-            Self::Absent { .. } => Failure::environment(self.stage(), self.to_string()),
-            Self::Request { ref reason, .. } | Self::Dead { ref reason, .. } if reason.contains(LACKING) => {
-                Failure::environment(self.stage(), self.to_string())
-            }
+            Self::Absent { .. } | Self::Lacking { .. } => Failure::environment(self.stage(), self.to_string()),
             _ => Failure::plugin(self.stage(), self.to_string()),
         }
     }

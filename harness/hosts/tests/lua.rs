@@ -184,7 +184,14 @@ fn a_call_of_what_only_envoy_has_is_no_failure_of_the_script() {
             assert_eq!(is_told, class == FailureClass::Environment, "{}", failure.message);
             assert!(failure.message.contains(":2:"), "{}: {}", host.name(), failure.message);
         }
-        // A script may ask what there is.
+        // A script may go on without it, and then fail by itself, whatever it says.
+        let goes_on =
+            "pcall(function() handle:base64Escape('a') end) error([['route' is Envoy's, and not there in process]])";
+        let source = format!("function envoy_on_request(handle)\n{goes_on}\nend");
+        let mut instance = instance(host, &source).unwrap();
+        let failure = instance.request(&mut exchange()).unwrap_err().into_failure();
+        assert_eq!(failure.class, FailureClass::Plugin, "{}: {}", host.name(), failure.message);
+        // It may ask what there is.
         must_run(host, "if handle.nobodyHasIt or not handle.base64Escape then error('it differs') end");
     }
 }

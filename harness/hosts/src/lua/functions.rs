@@ -42,13 +42,13 @@ pub unsafe fn functions(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Table>
 }
 
 /// What a script seldom calls: the conversions are mlua's.
-fn others(lua: &Lua, context: &Rc<Context>) -> mlua::Result<[(&'static str, Function); 10]> {
+fn others(lua: &Lua, context: &Rc<Context>) -> mlua::Result<[(&'static str, Function); 11]> {
     // Copied before Lua sees it: making a string may run a script's finalizer, which may change the exchange.
     let copy = |bytes: Ref<'_, [u8]>| bytes.to_vec();
     let give = |lua: &Lua, bytes: Option<Vec<u8>>| bytes.map(|bytes| lua.create_string(bytes)).transpose();
     let of = || Rc::clone(context);
     let (get_at, count, next, length, bytes) = (of(), of(), of(), of(), of());
-    let (set_body, log, respond, respond_header) = (of(), of(), of(), of());
+    let (set_body, log, lacks, respond, respond_header) = (of(), of(), of(), of(), of());
     let get_at = lua.create_function(move |lua, (map, name, index): (i32, LuaString, i32)| {
         give(lua, get_at.get_at(map, &name.as_bytes(), index).map(copy))
     })?;
@@ -70,6 +70,10 @@ fn others(lua: &Lua, context: &Rc<Context>) -> mlua::Result<[(&'static str, Func
         log.log(&message.as_bytes());
         Ok(())
     })?;
+    let lacks = lua.create_function(move |_, told: LuaString| {
+        lacks.lacks(&told.as_bytes());
+        Ok(())
+    })?;
     let respond =
         lua.create_function(move |_, (status, body): (i32, LuaString)| Ok(respond.respond(status, &body.as_bytes())))?;
     let respond_header = lua.create_function(move |_, (name, value): (LuaString, LuaString)| {
@@ -84,6 +88,7 @@ fn others(lua: &Lua, context: &Rc<Context>) -> mlua::Result<[(&'static str, Func
         ("body_bytes", body_bytes),
         ("set_body", set_body),
         ("log", log),
+        ("lacks", lacks),
         ("respond", respond),
         ("respond_header", respond_header),
         ("time_ms", time_ms),

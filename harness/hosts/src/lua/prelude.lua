@@ -7,7 +7,7 @@
 --   next_field(map, slot)            the next slot, a name and a value, or nil
 --   body_length(half)                nil when there is none;   body_bytes(half, index, length)
 --   set_body(half, bytes), respond(status, body), respond_header(name, value)   whether it was done
---   log(message), time_ms()
+--   log(message), lacks(message), time_ms()
 --   iterates(object, iterate)        only in a Lua whose `pairs` does not ask `__pairs`: makes it ask
 -- Maps and halves are numbered as in Context. `call_body` is what the upstream that scripts call answers.
 local bind, call_body = ...
@@ -41,14 +41,29 @@ local api = bind(text, check)
 local body_length, log, respond, respond_header = api.body_length, api.log, api.respond, api.respond_header
 
 -- What Envoy's objects have (https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/lua_filter) and ours
--- have not: whoever calls it is told so, for it is no fault of the script. The words are those of `LACKING`.
-local function lacking(methods, ...)
-  for index = 1, select("#", ...) do
-    local name = select(index, ...)
-    methods[name] = function() error("'" .. name .. "' is Envoy's, and not there in process", 2) end
-  end
-  return methods
+-- have not: whoever calls it is told so, for it is no fault of the script. Nothing is made before it is asked for.
+local function lacking(names)
+  return {
+    __index = function(_, name)
+      if not names[name] then return nil end
+      return function()
+        local told = "'" .. name .. "' is Envoy's, and not there in process"
+        api.lacks(told)
+        error(told, 2)
+      end
+    end,
+  }
 end
+
+local lacking_of_handle = lacking({
+  base64Escape = true, timestampString = true, importPublicKey = true, verifySignature = true, filterContext = true,
+  setUpstreamOverrideHost = true, connectionStreamInfo = true, virtualHost = true, route = true,
+})
+local lacking_of_stream_info = lacking({
+  downstreamDirectLocalAddress = true, downstreamLocalAddress = true, downstreamDirectRemoteAddress = true,
+  downstreamRemoteAddress = true, downstreamSslConnection = true, requestedServerName = true, dynamicTypedMetadata = true,
+  filterState = true, virtualClusterName = true, drainConnectionUponCompletion = true,
+})
 
 local function object(methods, more)
   local metatable = more or {}
@@ -131,13 +146,11 @@ local dynamic_metadata = object({
   end,
 }, { __pairs = function() return pairs(dynamic) end })
 
-local stream_info = object(lacking({
+local stream_info = object(setmetatable({
   protocol = function() return "HTTP/1.1" end,
   routeName = function() return "tollgate" end,
   dynamicMetadata = function() return dynamic_metadata end,
-}, "downstreamDirectLocalAddress", "downstreamLocalAddress", "downstreamDirectRemoteAddress", "downstreamRemoteAddress",
-  "downstreamSslConnection", "requestedServerName", "dynamicTypedMetadata", "filterState", "virtualClusterName",
-  "drainConnectionUponCompletion"))
+}, lacking_of_stream_info))
 
 local connection = object({ ssl = function() return nil end })
 
@@ -233,8 +246,7 @@ local function stream_handle(map, half)
     end
   end
   methods.httpCall = call
-  return object(lacking(methods, "base64Escape", "timestampString", "importPublicKey", "verifySignature", "filterContext",
-    "setUpstreamOverrideHost", "connectionStreamInfo", "virtualHost", "route"))
+  return object(setmetatable(methods, lacking_of_handle))
 end
 
 local request_handle, response_handle = stream_handle(0, 0), stream_handle(2, 1)

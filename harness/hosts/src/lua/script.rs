@@ -8,7 +8,6 @@ use mlua::{Function, Lua, LuaOptions, StdLib};
 use tollgate_fixtures::{HeaderPath, Plugin};
 
 use super::{Context, Counter, host_chunk};
-use crate::error::LACKING;
 use crate::{Action, CALL_BODY, Exchange, HostError, Instance, Module, Said};
 
 /// The stream handle, the same in every Lua. It is given `bind`, which makes what differs.
@@ -210,15 +209,15 @@ impl Running {
             Ok(()) => Ok(Action::Continue),
             Err(error) => {
                 let error = explain(&error);
-                let way = match error.contains(LACKING) {
-                    true => "measure it behind a gateway (`--gateway envoy`)",
-                    false => "look at that line of the script",
-                };
-                Err(HostError::Request {
-                    plugin: self.plugin.clone(),
-                    callback,
-                    reason: format!("{error}; {way}"),
-                    said: Said(self.context.log.borrow().lines()),
+                let (plugin, said) = (self.plugin.clone(), Said(self.context.log.borrow().lines()));
+                // A script may have gone on without it, and failed elsewhere.
+                let is_lacking = self.context.lacking.take().is_some_and(|told| error.contains(&told));
+                Err(if is_lacking {
+                    let reason = format!("{error}; measure it behind a gateway (`--gateway envoy`)");
+                    HostError::Lacking { plugin, callback, reason, said }
+                } else {
+                    let reason = format!("{error}; look at that line of the script");
+                    HostError::Request { plugin, callback, reason, said }
                 })
             }
         }

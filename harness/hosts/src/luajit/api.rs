@@ -51,13 +51,28 @@ pub(super) struct Api {
     body: unsafe extern "C" fn(*const FfiContext, i32) -> i32,
     set_body: OneText,
     log: unsafe extern "C" fn(*const FfiContext, Text, usize) -> i32,
+    lacks: unsafe extern "C" fn(*const FfiContext, Text, usize) -> i32,
     respond: OneText,
     respond_header: unsafe extern "C" fn(*const FfiContext, Text, usize, Text, usize) -> i32,
     time_ms: unsafe extern "C" fn(*const FfiContext) -> f64,
 }
 
-pub(super) static API: Api =
-    Api { add, replace, remove, get, get_at, count, next, body, set_body, log, respond, respond_header, time_ms: time };
+pub(super) static API: Api = Api {
+    add,
+    replace,
+    remove,
+    get,
+    get_at,
+    count,
+    next,
+    body,
+    set_body,
+    log,
+    lacks,
+    respond,
+    respond_header,
+    time_ms: time,
+};
 
 // SAFETY of all functions below: only `bind.lua` and `prelude.lua` call them, whose closures are the only holders of
 // their addresses (the script has neither FFI nor `debug`). They always pass the context of their own instance, which
@@ -158,6 +173,13 @@ unsafe extern "C" fn log(at: *const FfiContext, message: Text, size: usize) -> i
     // SAFETY: see above.
     let (at, message) = unsafe { (context(at), string(message, size)) };
     at.context.log(message);
+    1
+}
+
+unsafe extern "C" fn lacks(at: *const FfiContext, told: Text, size: usize) -> i32 {
+    // SAFETY: see above.
+    let (at, told) = unsafe { (context(at), string(told, size)) };
+    at.context.lacks(told);
     1
 }
 

@@ -18,6 +18,7 @@ typedef struct {
   int (*body)(tollgate_context *, int);
   int (*set_body)(tollgate_context *, int, const char *, size_t);
   int (*log)(tollgate_context *, const char *, size_t);
+  int (*lacks)(tollgate_context *, const char *, size_t);
   int (*respond)(tollgate_context *, int, const char *, size_t);
   int (*respond_header)(tollgate_context *, const char *, size_t, const char *, size_t);
   double (*time_ms)(tollgate_context *);
@@ -28,7 +29,7 @@ local context = ffi.cast("tollgate_context *", context_address)
 local api = ffi.cast("const tollgate_api *", api_address)
 local add, replace, remove, get = api.add, api.replace, api.remove, api.get
 local get_at, count, next_field = api.get_at, api.count, api.next
-local body, set_body, log, time_ms = api.body, api.set_body, api.log, api.time_ms
+local body, set_body, log, lacks, time_ms = api.body, api.set_body, api.log, api.lacks, api.time_ms
 local respond, respond_header = api.respond, api.respond_header
 local to_string = ffi.string
 
@@ -91,6 +92,7 @@ return function(text, check)
     end,
     set_body = function(half, bytes) return set_body(context, half, bytes, #bytes) ~= 0 end,
     log = function(message) log(context, message, #message) end,
+    lacks = function(message) lacks(context, message, #message) end,
     respond = function(status, content) return respond(context, status, content, #content) ~= 0 end,
     respond_header = function(name, value) return respond_header(context, name, #name, value, #value) ~= 0 end,
     time_ms = function() return time_ms(context) end,

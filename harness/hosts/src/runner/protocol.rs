@@ -9,7 +9,7 @@ use super::wire::{Text, WireExchange};
 use crate::{Action, HostError, Operations, Said};
 
 /// Counts changes of what is said here.
-pub(super) const PROTOCOL: u32 = 2;
+pub(super) const PROTOCOL: u32 = 3;
 
 /// Who the runner is. A runner of another version is refused, however this looks in it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -106,36 +106,41 @@ pub(super) struct Fault {
     stage: String,
     /// For a request.
     callback: Option<String>,
+    /// Whether it called what only Envoy has.
+    lacking: bool,
     reason: String,
     said: Vec<String>,
 }
 
 impl From<HostError> for Fault {
     fn from(error: HostError) -> Self {
-        let stage = error.stage().to_owned();
-        match error {
-            HostError::Compile { reason, .. } => Self { stage, callback: None, reason, said: Vec::new() },
-            HostError::Instantiate { reason, said, .. } => Self { stage, callback: None, reason, said: said.0 },
-            HostError::Request { callback, reason, said, .. } => {
-                Self { stage, callback: Some(callback.to_owned()), reason, said: said.0 }
+        let (stage, lacking) = (error.stage().to_owned(), matches!(error, HostError::Lacking { .. }));
+        let (callback, reason, said) = match error {
+            HostError::Compile { reason, .. } => (None, reason, Said::default()),
+            HostError::Instantiate { reason, said, .. } => (None, reason, said),
+            HostError::Request { callback, reason, said, .. } | HostError::Lacking { callback, reason, said, .. } => {
+                (Some(callback.to_owned()), reason, said)
             }
-            other => Self { stage, callback: None, reason: other.to_string(), said: Vec::new() },
-        }
+            other => (None, other.to_string(), Said::default()),
+        };
+        Self { stage, callback, lacking, reason, said: said.0 }
     }
 }
 
 impl Fault {
     /// The error that the host of a plugin of that name reports.
     pub(super) fn into_error(self, plugin: &str) -> HostError {
-        let Self { stage, callback, reason, said } = self;
+        let Self { stage, callback, lacking, reason, said } = self;
         let (plugin, said) = (plugin.to_owned(), Said(said));
-        match (stage.as_str(), callback.as_deref()) {
-            ("compile", _) => HostError::Compile { plugin, reason },
-            ("instantiate", _) => HostError::Instantiate { plugin, reason, said },
-            (_, Some("envoy_on_response")) => {
-                HostError::Request { plugin, callback: "envoy_on_response", reason, said }
-            }
-            _ => HostError::Request { plugin, callback: "envoy_on_request", reason, said },
+        let callback = match callback.as_deref() {
+            Some("envoy_on_response") => "envoy_on_response",
+            _ => "envoy_on_request",
+        };
+        match stage.as_str() {
+            "compile" => HostError::Compile { plugin, reason },
+            "instantiate" => HostError::Instantiate { plugin, reason, said },
+            _ if lacking => HostError::Lacking { plugin, callback, reason, said },
+            _ => HostError::Request { plugin, callback, reason, said },
         }
     }
 }
