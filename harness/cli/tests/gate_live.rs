@@ -156,6 +156,7 @@ fn a_proof_of_the_live_gate_is_counted_kept_and_put_into_a_page() {
         (&["prove", "power", "--gateway", "embedded", "--slowdown", "1%"], "1us"),
         (&["prove", "aa", "--gateway", "embedded", "--slowdown", "1us"], "both sides are alike"),
         (&["prove", "power", "--slowdown", "1us"], "--gateway"),
+        (&["prove", "aa", "--starts", "9"], "--gateway"),
         (&["prove", "power", "--slowdown", "1"], "1us"),
         (&["prove", "aa", "--gateway", "envoi"], "did you mean `envoy`"),
     ] {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::{ArgGroup, Args as ClapArgs, ValueEnum};
 
 use super::duration;
 use super::gate::in_process::{Sampling, ppm};
@@ -23,6 +23,7 @@ pub(crate) const PROVE_EXAMPLES: &str = "Examples:
   tollgate prove aa --runs 300 --continue aa.json   more runs to those of a record, on the same machine";
 
 #[derive(Debug, ClapArgs)]
+#[command(group(ArgGroup::new("of_live").args(LIVE).multiple(true).requires("gateway")))]
 pub(crate) struct ProveArgs {
     /// What to prove
     #[arg(value_enum)]
@@ -58,6 +59,9 @@ pub(crate) struct ProveArgs {
     #[arg(long, value_name = "DIR", default_value = "tollgate-prove", help_heading = "Options")]
     pub(crate) out: PathBuf,
 }
+
+/// Options that say nothing of any other gate.
+const LIVE: [&str; 8] = ["starts", "copies", "time", "placement", "envoy", "base_port", "clusters", "start_timeout"];
 
 /// Options that say nothing of a live gate.
 const IN_PROCESS: [&str; 4] = ["hosts", "margin", "processes", "layouts"];
@@ -118,5 +122,23 @@ impl What {
             Self::Coverage => "coverage",
             Self::Hogs => "hogs",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LIVE;
+    use crate::args::command;
+
+    #[test]
+    fn what_is_told_under_with_gateway_wants_one() {
+        let mut command = command();
+        command.build();
+        let prove = command.find_subcommand("prove").expect("there is such a verb");
+        let told = prove.get_arguments().filter(|arg| arg.get_help_heading() == Some("With --gateway"));
+        let mut told: Vec<&str> = told.map(|arg| arg.get_id().as_str()).collect();
+        let mut live = LIVE.to_vec();
+        (told.sort_unstable(), live.sort_unstable());
+        assert_eq!(told, live);
     }
 }
