@@ -43,6 +43,23 @@ fn a_record_of_another_kind_is_called_what_it_is() {
 }
 
 #[test]
+fn what_is_no_record_is_said_with_what_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let readme = folder.path().join("README.md");
+    std::fs::write(&readme, "# no record").unwrap();
+    let gone = folder.path().join("gone.json");
+    for (path, said) in [
+        (readme.as_path(), "is not a Tollgate record"),
+        (folder.path(), "name a file in it, as record.json"),
+        (&gone, "check the path"),
+    ] {
+        let output = run(&["summary", path.to_str().unwrap()]);
+        assert_eq!(status(&output), 2, "{}", stderr(&output));
+        assert!(stderr(&output).contains(said), "{said}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_record_of_a_later_version_is_left_to_that() {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [

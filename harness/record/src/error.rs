@@ -6,7 +6,7 @@ use crate::kept::kind;
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The file could not be read.
-    #[error("cannot read {path}; check the path and its permissions")]
+    #[error("cannot read {path}; {}", to_be_read(source))]
     Read {
         /// The file.
         path: PathBuf,
@@ -36,7 +36,9 @@ pub enum RecordError {
         path: PathBuf,
     },
     /// The file is no record, or a damaged one.
-    #[error("{path} is not a Tollgate record or is damaged; write it again with `tollgate run --out DIR`")]
+    #[error(
+        "{path} is not a Tollgate record or is damaged; name what a run has written (record.json, prove.json, a journal), or measure again"
+    )]
     Parse {
         /// The file.
         path: PathBuf,
@@ -67,6 +69,14 @@ pub enum RecordError {
         /// The file.
         path: PathBuf,
     },
+}
+
+/// What helps when a file cannot be read.
+pub(crate) fn to_be_read(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::IsADirectory => "name a file in it, as record.json or prove.json",
+        _ => "check the path and its permissions",
+    }
 }
 
 /// Why a file of one schema is not read as another.

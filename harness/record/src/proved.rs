@@ -2,6 +2,11 @@ use serde::{Deserialize, Serialize};
 
 /// The verdicts that a run can have.
 const VERDICTS: [&str; 4] = ["regression", "improvement", "equivalent", "inconclusive"];
+/// No run takes a year.
+const MOST_MS: u64 = 366 * 24 * 3_600_000;
+/// No gate measures a difference of a thousand seconds (picoseconds), or of a million requests (parts per billion): sums and
+/// differences of what is less are exact.
+const MOST: u64 = 1_000_000_000_000_000;
 
 /// One run of the gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +47,17 @@ impl ProveRun {
             || !(is_in_process || self.cells.is_empty())
         {
             return Err("is of another gate");
+        }
+        let of_cells = self
+            .cells
+            .iter()
+            .flat_map(|cell| [Some(cell.truth_ppb), cell.estimate_ppb, cell.low_ppb, cell.high_ppb, cell.smallest_ppb]);
+        let of_live = self.live.iter().flat_map(|live| {
+            let truth_ps = i64::try_from(live.truth_ns).unwrap_or(i64::MAX).saturating_mul(1_000);
+            [Some(truth_ps), live.margin_ps, live.estimate_ps, live.low_ps, live.high_ps, live.smallest_ps]
+        });
+        if self.took_ms > MOST_MS || of_cells.chain(of_live).flatten().any(|figure| figure.unsigned_abs() > MOST) {
+            return Err("has a figure that cannot have been measured");
         }
         let of_cells = self.cells.iter().map(|cell| (&cell.verdict, cell.low_ppb, cell.high_ppb));
         let of_live = self.live.iter().map(|live| (&live.verdict, live.low_ps, live.high_ps));

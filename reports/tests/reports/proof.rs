@@ -264,14 +264,20 @@ fn a_journal_adds_up_to_its_record_and_a_cut_line_is_left_out() {
 #[test]
 fn what_no_gate_can_have_given_is_refused() {
     type Edit = fn(&mut ProveRecord);
-    let edits: [(Edit, &str); 10] = [
+    let edits: [(Edit, &str); 13] = [
         (|record| record.plan = None, "of no gate"),
         (|record| record.live = live().live, "or of several"),
         (|record| record.counters = counters().counters, "or of several"),
         (|record| (record.plan, record.counters) = (None, Some(CountersPlan { processes: 1 })), "one process"),
         (|record| record.plan.as_mut().unwrap().margin_ppm = 0, "no margin"),
         (|record| record.runs[0].cells[0].verdict = "fine".to_owned(), "a verdict that there is not"),
-        (|record| record.runs[1].cells[0].low_ppb = Some(i64::MAX), "ends before it begins"),
+        (
+            |record| record.runs[1].cells[0].low_ppb = record.runs[1].cells[0].high_ppb.map(|ppb| ppb + 1),
+            "before it begins",
+        ),
+        (|record| record.runs[1].cells[0].estimate_ppb = Some(i64::MIN), "cannot have been measured"),
+        (|record| record.runs[1].cells[0].truth_ppb = i64::MAX, "cannot have been measured"),
+        (|record| record.runs[1].took_ms = u64::MAX, "cannot have been measured"),
         (|record| record.runs[2].live = live().runs[0].live.clone(), "of another gate"),
         (|record| record.runs[2] = counters().runs[0].clone(), "of another gate"),
         (|record| record.sittings[0].first_run = 4, "not in order"),
