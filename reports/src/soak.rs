@@ -5,8 +5,9 @@
 //! request shows the same way in all of them: between n and 2n requests, for every n, the memory that is not given back
 //! grows. What grows once (a cache, a heap that finds its size) does not go on doing so, however late it begins.
 //!
-//! Compared are four floors, the least memory held from the last quarter before R/8, R/4, R/2 and R requests on, to the
-//! end of the soak, for what is given back later was not leaked:
+//! Compared are four floors, the least memory held over the last quarter before R/8, R/4, R/2 and R requests, and the same
+//! floors as they are kept: the least from the beginning of that quarter to the end of the soak. What leaks raises both.
+//! What is given back later was not leaked, so growth of the kept floors alone counts against a verdict of no leak.
 //!
 //! - A heap of pages grows between each two of them when R/8 x 3/4 requests leak a page, so eleven pages in all are always
 //!   seen. A heap that doubles does so exactly once between each two floors, for they lie a doubling apart.
@@ -14,9 +15,12 @@
 //!   runtime begins with, and later to twice what is alive (Go's GC guide, GOGC 100). So growth is only called a leak when
 //!   it comes to twice what there was at first.
 //! - The floor of a saw is its trough, so teeth do not count as long as a quarter of the run holds one. What a floor must
-//!   rise by to count is an eighth of the deepest fall nearby, since then troughs are known no better. Troughs that differ
-//!   (Luau's heap ends its collections now at one page of 16 KiB, now at another) count no more, as long as a low one
-//!   comes again.
+//!   rise by to count is an eighth of the deepest fall between the floors, since then troughs are known no better. Troughs
+//!   that differ (Luau's heap ends its collections now at one page of 16 KiB, now at another) are no growth, as long as a
+//!   low one comes again.
+//! - What is dropped (a cache) hides what leaked before. So where memory was given back, growth of more than an eighth of it
+//!   after R/2 is not decided, even if it is in one place only; and neither is a soak that gave back as much only once or
+//!   twice after 3/8 of it, which is no saw yet.
 //! - What leaks between R/2 and R is a third more than what leaks between R/8 and R/2. A collected heap that finds its
 //!   size grows less each time instead: when the last growth is less than half of those before it, it is no leak yet.
 //! - One growth in one place is no leak. Several that are not in all places are not decided: it may be a small leak.
@@ -128,6 +132,10 @@ fn verdict(soak: &Soak) -> (SoakVerdict, String) {
     };
     let last = soak.samples.last().expect("there are enough for a growth");
     let at_most = last.least_bytes as f64 / last.requests as f64;
+    if growth.hidden {
+        let reason = format!("gave memory back, which hides growth, in {requests} requests; soak it for longer");
+        return (SoakVerdict::Inconclusive, reason);
+    }
     if at_most >= SMALLEST_LEAK_BYTES {
         let needed = grouped((last.least_bytes as f64 / SMALLEST_LEAK_BYTES).ceil() as u64);
         let reason =
@@ -145,6 +153,10 @@ fn verdict(soak: &Soak) -> (SoakVerdict, String) {
 struct Growth {
     /// Between the floors at R/8, R/4, R/2 and R.
     doublings: [bool; 3],
+    /// Between the same floors as they are kept.
+    kept: [bool; 3],
+    /// Whether what was given back may hide a growth that goes on.
+    hidden: bool,
     /// Whether the last of them is less than half of the two before it.
     fades: bool,
     /// After the last floor.
@@ -160,18 +172,34 @@ impl Growth {
         }
         let all = samples.last()?.requests;
         let within = |from: u64, to: u64| samples.iter().filter(move |s| s.requests > from && s.requests <= to);
-        let floor = |at: u64| within(at / 4 * 3, all).map(|sample| sample.least_bytes).min();
+        let least = |from: u64, to: u64| within(from, to).map(|sample| sample.least_bytes).min();
+        let floor = |at: u64| least(at / 4 * 3, at);
+        let kept = |at: u64| least(at / 4 * 3, all);
         // The deepest fall from one sample to the next: how far up a saw a floor may be.
         let fall = |at: u64| {
             let values: Vec<u64> = within(at / 2, at).map(|sample| sample.least_bytes).collect();
             values.windows(2).map(|pair| pair[0].saturating_sub(pair[1])).max().unwrap_or(0)
         };
-        let rises = |at: u64| -> Option<bool> { Some(floor(at)? > floor(at / 2)?.saturating_add(fall(at) / 8)) };
-        let (early, middle, end) = (floor(all / 8)?, floor(all / 2)?, floor(all)?);
+        let rises = |from: u64, to: u64, at: u64| to > from.saturating_add(fall(at) / 8);
+        let places = [all / 4, all / 2, all];
+        let (mut doublings, mut keeps, mut dropped) = ([false; 3], [false; 3], false);
+        for (place, at) in places.into_iter().enumerate() {
+            doublings[place] = rises(floor(at / 2)?, floor(at)?, at);
+            keeps[place] = rises(kept(at / 2)?, kept(at)?, at);
+            dropped |= kept(at / 2)? < floor(at / 2)?;
+        }
+        let (early, middle, end) = (kept(all / 8)?, kept(all / 2)?, kept(all)?);
+        let last = samples.last()?.least_bytes;
+        let late = last > end.saturating_add(fall(all));
+        let grown = if late { last } else { end }.saturating_sub(middle);
+        let from_place: Vec<u64> = within(all / 8 * 3, all).map(|sample| sample.least_bytes).collect();
+        let deep = from_place.windows(2).filter(|pair| pair[0].saturating_sub(pair[1]) > end / 8).count();
         Some(Self {
-            doublings: [rises(all / 4)?, rises(all / 2)?, rises(all)?],
+            doublings,
+            kept: keeps,
+            hidden: dropped && grown > end / 8 || (1..=2).contains(&deep),
             fades: end.saturating_sub(middle).saturating_mul(2) < middle.saturating_sub(early),
-            late: samples.last()?.least_bytes > floor(all)?.saturating_add(fall(all)),
+            late,
             ends: [samples.first()?.least_bytes, end],
         })
     }
@@ -198,16 +226,16 @@ impl Growth {
     }
 
     fn goes_on(&self) -> bool {
-        self.doublings.iter().all(|grew| *grew) && !self.fades
+        self.doublings.iter().chain(&self.kept).all(|grew| *grew) && !self.fades
     }
 
     /// Places in which it grew; none when the last half has none.
     fn places(&self) -> usize {
-        let [.., last] = self.doublings;
+        let [.., last] = self.kept;
         if !last && !self.late {
             return 0;
         }
-        self.doublings.iter().chain([&self.late]).filter(|grew| **grew).count()
+        self.kept.iter().chain([&self.late]).filter(|grew| **grew).count()
     }
 }
 

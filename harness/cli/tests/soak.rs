@@ -14,20 +14,18 @@ fn bad(name: &str) -> &'static Plugin {
     &bad_plugins().iter().find(|bad| bad.plugin.name == name).expect("it is in bad.toml").plugin
 }
 
-/// A soak of at least so many requests, however slow the machine is, and for as long as it asks for to come to a verdict:
-/// of the workload that does nothing, so that they are quick.
+/// A soak of at least so many requests, however slow the machine is: of the workload that does nothing, so that they are
+/// quick.
 fn soaked(host: &dyn Host, plugin: &Plugin, requests: u64) -> (Soak, SoakFigures) {
     let noop = workload("noop").expect("the catalogue has it");
     let mut seconds = 1;
     loop {
         let soak = soak(host, plugin, noop, Duration::from_secs(seconds), &mut |_| ()).expect("memory is known");
-        let figures = judge(&soak);
-        // Luau's heap takes a page more now and then, in its first million requests.
-        let asks_for_more = figures.reason.contains("soak it for longer");
-        if soak.error.is_some() || (soak.requests >= requests && !asks_for_more) {
+        if soak.requests >= requests || soak.error.is_some() {
+            let figures = judge(&soak);
             return (soak, figures);
         }
-        assert!(seconds < 60, "{} on {} in {seconds} s: {figures:?}", plugin.name, host.name());
+        assert!(seconds < 60, "{} on {}: {} requests in {seconds} s", plugin.name, host.name(), soak.requests);
         seconds = (seconds * 2).max(seconds * requests / soak.requests.max(1) + 1);
     }
 }
@@ -78,7 +76,14 @@ fn leaks_are_found_on_every_lua_host_and_garbage_is_none() {
         assert_eq!(leaks.verdict, SoakVerdict::Leak, "{}: {leaks:?}", host.name());
         assert!(leaks.bytes_per_request.unwrap() > 16.0, "a string and its place: {leaks:?}");
         for quiet in [bad("lua-garbage"), plugin("lua").unwrap()] {
-            let (_, figures) = soaked(host, quiet, 60_000);
+            let (mut soak, mut figures) = soaked(host, quiet, 60_000);
+            // Luau's heap takes and keeps a page more now and then in its first million requests, and says that it is not
+            // decided (2 % of soaks of a second): then it is soaked for longer, as a user would.
+            for _ in 0..2 {
+                if figures.verdict == SoakVerdict::Inconclusive && host.name() == "luau" {
+                    (soak, figures) = soaked(host, quiet, soak.requests * 4);
+                }
+            }
             assert_eq!(figures.verdict, SoakVerdict::NoLeak, "{} on {}: {figures:?}", quiet.name, host.name());
         }
     }

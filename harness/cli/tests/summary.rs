@@ -50,7 +50,7 @@ fn what_is_no_record_is_said_with_what_is_wanted() {
     let gone = folder.path().join("gone.json");
     for (path, said) in [
         (readme.as_path(), "is not a Tollgate record"),
-        (folder.path(), "name a file in it, as record.json"),
+        (folder.path(), "it is a folder: name a file in it"),
         (&gone, "check the path"),
     ] {
         let output = run(&["summary", path.to_str().unwrap()]);

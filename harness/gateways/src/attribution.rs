@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use tollgate_record::{CellId, Collector, Control, Failure, Series};
+use tollgate_record::{CellId, Collector, Control, Failure, LiveGate, Series};
 
 use crate::lane::Lane;
 use crate::own_rounds::OwnRounds;
@@ -21,7 +21,7 @@ const LEADING_REQUESTS: u32 = 1;
 /// Rounds at least from one turn of canaries and of the gateway's own clock to the next, however small the blocks are.
 const ROUNDS_PER_TURN: u32 = 15;
 /// Turns that a start must have, if need be beyond its time: on a busy machine the time may be over before one is.
-const LEAST_TURNS: u32 = 3;
+const LEAST_TURNS: u32 = LiveGate::LEAST_ROUNDS.div_ceil(ROUNDS_PER_TURN);
 /// How many times its time a start may take for them.
 const LONGEST: u32 = 10;
 /// How often the caller is asked whether to go on.

@@ -92,7 +92,10 @@ fn failure(soak: &Soak, error: Option<HostError>) -> Option<Failure> {
     let requests = soak.requests;
     match (soak.limit_bytes, error) {
         (None, None) => None,
-        (None, Some(error)) => Some(Failure::plugin(STAGE, format!("after {requests} requests: {error}"))),
+        (None, Some(error)) => {
+            let message = format!("after {requests} requests: {error}");
+            Some(Failure { class: error.into_failure().class, ..Failure::plugin(STAGE, message) })
+        }
         (Some(limit), error) => {
             let then = error.map(|error| format!(" ({error})")).unwrap_or_default();
             let message = format!(

@@ -184,15 +184,33 @@ fn a_call_of_what_only_envoy_has_is_no_failure_of_the_script() {
             assert_eq!(is_told, class == FailureClass::Environment, "{}", failure.message);
             assert!(failure.message.contains(":2:"), "{}: {}", host.name(), failure.message);
         }
-        // A script may go on without it, and then fail by itself, whatever it says.
+        // A script may go on without it, and then fail by itself.
         let goes_on =
             "pcall(function() handle:base64Escape('a') end) error([['route' is Envoy's, and not there in process]])";
         let source = format!("function envoy_on_request(handle)\n{goes_on}\nend");
         let mut instance = instance(host, &source).unwrap();
         let failure = instance.request(&mut exchange()).unwrap_err().into_failure();
         assert_eq!(failure.class, FailureClass::Plugin, "{}: {}", host.name(), failure.message);
+        // It may keep what it was told, and end with it, in the same request.
+        let script = |then: &str| {
+            format!(
+                "function envoy_on_request(handle)
+                told = told or select(2, pcall(function() handle:base64Escape('a') end))
+                pcall(function() handle:route() end)
+                {then}
+                first = true
+                end"
+            )
+        };
+        let mut keeps = self::instance(host, &script("error(told)")).unwrap();
+        let failure = keeps.request(&mut exchange()).unwrap_err().into_failure();
+        assert_eq!(failure.class, FailureClass::Environment, "{}: {}", host.name(), failure.message);
+        let mut later = self::instance(host, &script("if first then error(told) end")).unwrap();
+        later.request(&mut exchange()).unwrap();
+        let failure = later.request(&mut exchange()).unwrap_err().into_failure();
+        assert_eq!(failure.class, FailureClass::Plugin, "{}: {}", host.name(), failure.message);
         // It may ask what there is.
-        must_run(host, "if handle.nobodyHasIt or not handle.base64Escape then error('it differs') end");
+        must_run(host, "if handle.nobodyHasIt or handle.route ~= handle.route then error('it differs') end");
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::fnv1a;
+use crate::error::to_be_read;
 use crate::{Counters, RecordError, Spread, write_atomically};
 
 /// Name and version of the format. A reader refuses any other.
@@ -136,7 +137,7 @@ pub enum BaselineError {
     #[error("there is no baseline {}; make one with `tollgate gate counters --update`, or name another with --baseline", .0.display())]
     Missing(PathBuf),
     /// The file cannot be read.
-    #[error("cannot read the baseline {}; check the path and its permissions", .path.display())]
+    #[error("cannot read the baseline {}; {}", .path.display(), to_be_read(.source))]
     Read {
         /// The file.
         path: PathBuf,

@@ -74,7 +74,7 @@ pub enum RecordError {
 /// What helps when a file cannot be read.
 pub(crate) fn to_be_read(source: &std::io::Error) -> &'static str {
     match source.kind() {
-        std::io::ErrorKind::IsADirectory => "name a file in it, as record.json or prove.json",
+        std::io::ErrorKind::IsADirectory => "it is a folder: name a file in it",
         _ => "check the path and its permissions",
     }
 }

@@ -43,6 +43,10 @@ impl LiveGate {
     /// Most arms of a side: each is compared with each of the other.
     pub const MOST_COPIES: u32 = 32;
 
+    /// Rounds of all arms that are compared without which a start says nothing of them: the median of a few is that of chance.
+    /// A start, of a gate or of a run, goes on for so many, if need be for several times its time.
+    pub const LEAST_ROUNDS: u32 = 45;
+
     /// Whether a gate can have set out to do this: who judges a record counts on it.
     pub(crate) fn check(&self) -> Result<(), String> {
         let Self { margin_ns, margin_share, starts, copies, longer_ns, .. } = *self;

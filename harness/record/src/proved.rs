@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 const VERDICTS: [&str; 4] = ["regression", "improvement", "equivalent", "inconclusive"];
 /// No run takes a year.
 const MOST_MS: u64 = 366 * 24 * 3_600_000;
-/// No gate measures a difference of a thousand seconds (picoseconds), or of a million requests (parts per billion): sums and
-/// differences of what is less are exact.
+/// No gate measures a difference of a thousand seconds (picoseconds), or of a million requests (parts per billion), and what
+/// is less can be subtracted and printed.
 const MOST: u64 = 1_000_000_000_000_000;
 
 /// One run of the gate.

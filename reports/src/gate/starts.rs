@@ -4,10 +4,6 @@ use tollgate_record::{Cell, LiveGate, Mode, Record, Series, Side};
 
 use super::paired::shift;
 
-/// Rounds that a start must have of all arms that are compared: the median of a few says nothing of a start. It is what a
-/// gateway that is not too slow gives in any case, see `tollgate_gateways::measure`.
-const LEAST_ROUNDS: usize = 45;
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Instrument {
     Probe,
@@ -69,8 +65,9 @@ impl<'a> Starts<'a> {
     fn blocks(self, arm: &str, start: u32, instrument: Instrument) -> Option<Vec<f64>> {
         let series = self.cell(arm)?.series.iter().find(|series| series.start == start)?;
         let Series { added_blocks_ns, gateway_added_blocks_ns, requests_per_sample, rounds_per_block, .. } = series;
+        let rounds = added_blocks_ns.len() as u64 * u64::from(*rounds_per_block);
         let (blocks, requests) = match instrument {
-            Instrument::Probe if added_blocks_ns.len() * (*rounds_per_block as usize) < LEAST_ROUNDS => return None,
+            Instrument::Probe if rounds < LiveGate::LEAST_ROUNDS.into() => return None,
             Instrument::Probe => (added_blocks_ns, (*requests_per_sample).max(1)),
             Instrument::Gateway => (gateway_added_blocks_ns.as_ref()?, 1),
         };

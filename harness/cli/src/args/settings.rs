@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::Context as _;
+use clap::error::ErrorKind as ClapError;
 use clap::{Arg, ArgAction, Command};
 use toml::{Table, Value};
 
@@ -159,11 +160,47 @@ fn of_text(
     for option in options(verb) {
         let name = option.get_long().unwrap_or_default();
         match settings.get(name) {
-            Some(value) if !is_typed(option, typed) => words.extend(words_of(option, name, value)?),
+            Some(value) if !is_typed(option, typed) => words.push(words_of(option, name, value)?),
             _ => {}
         }
     }
-    Ok(words)
+    let trial = Trial { command, path, typed };
+    Ok(trial.fitting(words).concat())
+}
+
+/// What was typed, to see which settings go with it.
+struct Trial<'a> {
+    command: &'a Command,
+    path: &'a [&'a Command],
+    typed: &'a [OsString],
+}
+
+impl Trial<'_> {
+    /// Whether the options contradict each other, or one wants another that is not there.
+    fn clash(&self, options: &[&[String]]) -> bool {
+        let verbs = self.path.iter().map(|verb| OsString::from(verb.get_name()));
+        let options = options.iter().copied().flatten().map(OsString::from);
+        let words =
+            [OsString::from("tollgate")].into_iter().chain(verbs).chain(options).chain(self.typed.iter().cloned());
+        let clash = [ClapError::ArgumentConflict, ClapError::MissingRequiredArgument];
+        self.command.clone().try_get_matches_from(words).is_err_and(|error| clash.contains(&error.kind()))
+    }
+
+    /// Settings without those that do not go with what was typed: a file holds what is for one use of a verb beside what is for
+    /// another. What clashes with another setting stays, and is told as if it had been typed.
+    fn fitting(&self, settings: Vec<Vec<String>>) -> Vec<Vec<String>> {
+        let all: Vec<&[String]> = settings.iter().map(Vec::as_slice).collect();
+        if !self.clash(&all) || self.clash(&[]) {
+            return settings;
+        }
+        let (fit, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|option| !self.clash(&[option]));
+        // Some of the others only want one of those.
+        let fits = |option: &[String]| {
+            let clashes = |with: &[&[String]]| self.clash(&[with, &[option]].concat());
+            fit.contains(&option) || others.contains(&option) && !clashes(&fit)
+        };
+        settings.iter().filter(|option| fits(option)).cloned().collect()
+    }
 }
 
 /// What can be set for a verb.

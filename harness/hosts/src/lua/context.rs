@@ -18,8 +18,8 @@ pub struct Context {
     pub(crate) log: RefCell<Log>,
     /// Which headers there are: 0 none, 1 the request's, 2 the response's too.
     pub(crate) phase: Cell<u8>,
-    /// What the script called that only Envoy has, in the words that it was told.
-    pub(crate) lacking: RefCell<Option<String>>,
+    /// What the script called in this request that only Envoy has, in the words that it was told.
+    pub(crate) lacking: RefCell<Vec<String>>,
     /// Values of one name, joined.
     joined: RefCell<Vec<u8>>,
 }
@@ -257,7 +257,10 @@ impl Context {
 
     /// Writes down what the script is told that called what only Envoy has.
     pub fn lacks(&self, told: &[u8]) {
-        *self.lacking.borrow_mut() = Some(String::from_utf8_lossy(told).into_owned());
+        let (mut lacking, told) = (self.lacking.borrow_mut(), String::from_utf8_lossy(told));
+        if lacking.iter().all(|before| *before != told) {
+            lacking.push(told.into_owned());
+        }
     }
 
     /// One more header of the answer: false when there is no answer, or no room in it.

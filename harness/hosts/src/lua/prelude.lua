@@ -41,16 +41,18 @@ local api = bind(text, check)
 local body_length, log, respond, respond_header = api.body_length, api.log, api.respond, api.respond_header
 
 -- What Envoy's objects have (https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/lua_filter) and ours
--- have not: whoever calls it is told so, for it is no fault of the script. Nothing is made before it is asked for.
+-- have not: whoever calls it is told so, for it is no fault of the script. The functions are made when they
+-- are asked for, and kept.
 local function lacking(names)
   return {
-    __index = function(_, name)
+    __index = function(methods, name)
       if not names[name] then return nil end
-      return function()
+      methods[name] = function()
         local told = "'" .. name .. "' is Envoy's, and not there in process"
         api.lacks(told)
         error(told, 2)
       end
+      return methods[name]
     end,
   }
 end

@@ -211,7 +211,7 @@ impl Running {
                 let error = explain(&error);
                 let (plugin, said) = (self.plugin.clone(), Said(self.context.log.borrow().lines()));
                 // A script may have gone on without it, and failed elsewhere.
-                let is_lacking = self.context.lacking.take().is_some_and(|told| error.contains(&told));
+                let is_lacking = self.context.lacking.borrow().iter().any(|told| error.contains(told));
                 Err(if is_lacking {
                     let reason = format!("{error}; measure it behind a gateway (`--gateway envoy`)");
                     HostError::Lacking { plugin, callback, reason, said }
@@ -227,6 +227,7 @@ impl Running {
 impl Instance for Running {
     fn request(&mut self, exchange: &mut Exchange) -> Result<Action, HostError> {
         swap(exchange, &mut self.context.exchange.borrow_mut());
+        self.context.lacking.borrow_mut().clear();
         if let Some(meter) = &mut self.meter {
             meter.counter = Counter::new();
         }

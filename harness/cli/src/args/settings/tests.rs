@@ -46,6 +46,27 @@ fn values_of_every_kind_come_as_they_would_be_typed() {
 }
 
 #[test]
+fn what_does_not_go_with_what_was_typed_is_for_another_time() {
+    let settings = "envoy = 'mine'\n[prove]\nstarts = 7\nprocesses = 20\nplugin = 'lua'";
+    for (typed, words) in [
+        ("prove aa", "prove --plugin lua --processes 20 aa"),
+        ("prove aa --gateway envoy", "prove --plugin lua --starts 7 --envoy mine aa --gateway envoy"),
+        ("prove aa --counters", "prove --plugin lua aa --counters"),
+        ("prove aa --starts 9 --gateway envoy", "prove --plugin lua --envoy mine aa --starts 9 --gateway envoy"),
+        ("gate live --base a --head b", "gate live --envoy mine --base a --head b"),
+    ] {
+        assert_eq!(merged(typed, settings), Ok(words.to_owned()), "{typed}");
+    }
+    // A file that names the gateway means it, and what contradicts itself is told.
+    let live = "[prove]\nstarts = 7\ngateway = 'nginx'";
+    assert_eq!(merged("prove aa", live), Ok("prove --gateway nginx --starts 7 aa".to_owned()));
+    let error = merged("prove aa", "[prove]\nprocesses = 20\ngateway = 'nginx'").unwrap_err();
+    assert!(error.contains("cannot be used with"), "{error}");
+    let error = merged("prove aa --starts 7", "").unwrap_err();
+    assert!(error.contains("--gateway"), "{error}");
+}
+
+#[test]
 fn what_was_typed_wins() {
     let settings = "quiet = true\n[run]\ntime = 'thorough'\ngateway = ['envoy', 'nginx']";
     for (typed, words) in [
