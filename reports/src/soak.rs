@@ -19,8 +19,8 @@
 //!   that differ (Luau's heap ends its collections now at one page of 16 KiB, now at another) are no growth, as long as a
 //!   low one comes again.
 //! - What is dropped (a cache) hides what leaked before. So where memory was given back, growth of more than an eighth of it
-//!   after R/2 is not decided, even if it is in one place only; and neither is a soak that gave back as much only once or
-//!   twice after 3/8 of it, which is no saw yet.
+//!   (and two pages) after R/2 is not decided, even if it is in one place only; and neither is a soak that gave back as
+//!   much only once or twice after 3/8 of it, and nothing half as deep besides, which is no saw yet.
 //! - What leaks between R/2 and R is a third more than what leaks between R/8 and R/2. A collected heap that finds its
 //!   size grows less each time instead: when the last growth is less than half of those before it, it is no leak yet.
 //! - One growth in one place is no leak. Several that are not in all places are not decided: it may be a small leak.
@@ -86,6 +86,8 @@ const LEAST_SAMPLES: usize = 64;
 const MOST_SAMPLES: usize = 500;
 /// Heaps that are collected may grow by so many times what they began with before their collector has run.
 const FIRST_COLLECTION: u64 = 2;
+/// What is given back and is less than that hides nothing that would be found without it: two pages, bytes.
+const LEAST_HIDDEN: u64 = 2 * 65_536;
 /// The smallest thing that can be leaked in each request, bytes.
 const SMALLEST_LEAK_BYTES: f64 = 16.0;
 
@@ -175,11 +177,13 @@ impl Growth {
         let least = |from: u64, to: u64| within(from, to).map(|sample| sample.least_bytes).min();
         let floor = |at: u64| least(at / 4 * 3, at);
         let kept = |at: u64| least(at / 4 * 3, all);
-        // The deepest fall from one sample to the next: how far up a saw a floor may be.
-        let fall = |at: u64| {
-            let values: Vec<u64> = within(at / 2, at).map(|sample| sample.least_bytes).collect();
-            values.windows(2).map(|pair| pair[0].saturating_sub(pair[1])).max().unwrap_or(0)
+        // From one sample to the next.
+        let falls = |from: u64, to: u64| -> Vec<u64> {
+            let values: Vec<u64> = within(from, to).map(|sample| sample.least_bytes).collect();
+            values.windows(2).map(|pair| pair[0].saturating_sub(pair[1])).collect()
         };
+        // The deepest: how far up a saw a floor may be.
+        let fall = |at: u64| falls(at / 2, at).into_iter().max().unwrap_or(0);
         let rises = |from: u64, to: u64, at: u64| to > from.saturating_add(fall(at) / 8);
         let places = [all / 4, all / 2, all];
         let (mut doublings, mut keeps, mut dropped) = ([false; 3], [false; 3], false);
@@ -192,12 +196,14 @@ impl Growth {
         let last = samples.last()?.least_bytes;
         let late = last > end.saturating_add(fall(all));
         let grown = if late { last } else { end }.saturating_sub(middle);
-        let from_place: Vec<u64> = within(all / 8 * 3, all).map(|sample| sample.least_bytes).collect();
-        let deep = from_place.windows(2).filter(|pair| pair[0].saturating_sub(pair[1]) > end / 8).count();
+        let noted = LEAST_HIDDEN.max(end / 8);
+        let falls = falls(all / 8 * 3, all);
+        let deepest = falls.iter().copied().max().unwrap_or(0);
+        let as_deep = falls.iter().filter(|&&fall| fall > deepest / 2).count();
         Some(Self {
             doublings,
             kept: keeps,
-            hidden: dropped && grown > end / 8 || (1..=2).contains(&deep),
+            hidden: dropped && grown > noted || deepest > noted && as_deep <= 2,
             fades: end.saturating_sub(middle).saturating_mul(2) < middle.saturating_sub(early),
             late,
             ends: [samples.first()?.least_bytes, end],

@@ -77,10 +77,10 @@ fn leaks_are_found_on_every_lua_host_and_garbage_is_none() {
         assert!(leaks.bytes_per_request.unwrap() > 16.0, "a string and its place: {leaks:?}");
         for quiet in [bad("lua-garbage"), plugin("lua").unwrap()] {
             let (mut soak, mut figures) = soaked(host, quiet, 60_000);
-            // Luau's heap takes and keeps a page more now and then in its first million requests, and says that it is not
-            // decided (2 % of soaks of a second): then it is soaked for longer, as a user would.
+            // Luau's heap takes and keeps a page more now and then in its first million requests, which is not decided (2 %
+            // of soaks of a second): then it is soaked for longer, as a user is told to.
             for _ in 0..2 {
-                if figures.verdict == SoakVerdict::Inconclusive && host.name() == "luau" {
+                if figures.verdict == SoakVerdict::Inconclusive {
                     (soak, figures) = soaked(host, quiet, soak.requests * 4);
                 }
             }
