@@ -132,12 +132,12 @@ fn verdict(soak: &Soak) -> (SoakVerdict, String) {
     let Some(growth) = growth else {
         return (SoakVerdict::Inconclusive, format!("only {requests} requests; soak it for longer"));
     };
-    let last = soak.samples.last().expect("there are enough for a growth");
-    let at_most = last.least_bytes as f64 / last.requests as f64;
     if growth.hidden {
         let reason = format!("gave memory back, which hides growth, in {requests} requests; soak it for longer");
         return (SoakVerdict::Inconclusive, reason);
     }
+    let last = soak.samples.last().expect("there are enough for a growth");
+    let at_most = last.least_bytes as f64 / last.requests as f64;
     if at_most >= SMALLEST_LEAK_BYTES {
         let needed = grouped((last.least_bytes as f64 / SMALLEST_LEAK_BYTES).ceil() as u64);
         let reason =
@@ -157,10 +157,10 @@ struct Growth {
     doublings: [bool; 3],
     /// Between the same floors as they are kept.
     kept: [bool; 3],
-    /// Whether what was given back may hide a growth that goes on.
-    hidden: bool,
     /// Whether the last of them is less than half of the two before it.
     fades: bool,
+    /// Whether what was given back may hide a growth that goes on.
+    hidden: bool,
     /// After the last floor.
     late: bool,
     /// The first sample, and the last floor.
@@ -175,8 +175,11 @@ impl Growth {
         let all = samples.last()?.requests;
         let within = |from: u64, to: u64| samples.iter().filter(move |s| s.requests > from && s.requests <= to);
         let least = |from: u64, to: u64| within(from, to).map(|sample| sample.least_bytes).min();
-        let floor = |at: u64| least(at / 4 * 3, at);
-        let kept = |at: u64| least(at / 4 * 3, all);
+        let places = [all / 8, all / 4, all / 2, all];
+        let [Some(a), Some(b), Some(c), Some(d)] = places.map(|at| least(at / 4 * 3, at)) else { return None };
+        let floors = [a, b, c, d];
+        // A floor's window is in it, so there is one.
+        let kept = places.map(|at| least(at / 4 * 3, all).unwrap_or(0));
         // From one sample to the next.
         let falls = |from: u64, to: u64| -> Vec<u64> {
             let values: Vec<u64> = within(from, to).map(|sample| sample.least_bytes).collect();
@@ -184,15 +187,10 @@ impl Growth {
         };
         // The deepest: how far up a saw a floor may be.
         let fall = |at: u64| falls(at / 2, at).into_iter().max().unwrap_or(0);
-        let rises = |from: u64, to: u64, at: u64| to > from.saturating_add(fall(at) / 8);
-        let places = [all / 4, all / 2, all];
-        let (mut doublings, mut keeps, mut dropped) = ([false; 3], [false; 3], false);
-        for (place, at) in places.into_iter().enumerate() {
-            doublings[place] = rises(floor(at / 2)?, floor(at)?, at);
-            keeps[place] = rises(kept(at / 2)?, kept(at)?, at);
-            dropped |= kept(at / 2)? < floor(at / 2)?;
-        }
-        let (early, middle, end) = (kept(all / 8)?, kept(all / 2)?, kept(all)?);
+        let rises =
+            |of: [u64; 4]| [1, 2, 3].map(|place| of[place] > of[place - 1].saturating_add(fall(places[place]) / 8));
+        let [early, _, middle, end] = kept;
+        let dropped = kept != floors;
         let last = samples.last()?.least_bytes;
         let late = last > end.saturating_add(fall(all));
         let grown = if late { last } else { end }.saturating_sub(middle);
@@ -201,8 +199,8 @@ impl Growth {
         let deepest = falls.iter().copied().max().unwrap_or(0);
         let as_deep = falls.iter().filter(|&&fall| fall > deepest / 2).count();
         Some(Self {
-            doublings,
-            kept: keeps,
+            doublings: rises(floors),
+            kept: rises(kept),
             hidden: dropped && grown > noted || deepest > noted && as_deep <= 2,
             fades: end.saturating_sub(middle).saturating_mul(2) < middle.saturating_sub(early),
             late,

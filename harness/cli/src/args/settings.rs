@@ -193,12 +193,9 @@ impl Trial<'_> {
         if !self.clash(&all) || self.clash(&[]) {
             return settings;
         }
-        let (fit, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|option| !self.clash(&[option]));
+        let fit: Vec<&[String]> = all.into_iter().filter(|option| !self.clash(&[option])).collect();
         // Some of the others only want one of those.
-        let fits = |option: &[String]| {
-            let clashes = |with: &[&[String]]| self.clash(&[with, &[option]].concat());
-            fit.contains(&option) || others.contains(&option) && !clashes(&fit)
-        };
+        let fits = |option: &[String]| fit.contains(&option) || !self.clash(&[&fit[..], &[option]].concat());
         settings.iter().filter(|option| fits(option)).cloned().collect()
     }
 }

@@ -16,3 +16,4 @@ pub use script::{Dialect, MEMORY_BYTES, OVERTIME, Opened, compile};
 pub(crate) use context::time_ms;
 #[cfg(feature = "luajit")]
 pub(crate) use script::definitions;
+pub(crate) use script::{ON_REQUEST, ON_RESPONSE};

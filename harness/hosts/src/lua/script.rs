@@ -248,9 +248,9 @@ impl Instance for Running {
 }
 
 /// Called with the request.
-const ON_REQUEST: &str = "envoy_on_request";
+pub(crate) const ON_REQUEST: &str = "envoy_on_request";
 /// Called with the response.
-const ON_RESPONSE: &str = "envoy_on_response";
+pub(crate) const ON_RESPONSE: &str = "envoy_on_response";
 
 /// The message with the script's name and line, without the stack.
 fn explain(error: &mlua::Error) -> String {

@@ -6,6 +6,7 @@ use tollgate_fixtures::{HeaderPath, Plugin};
 use tollgate_record::PluginKind;
 
 use super::wire::{Text, WireExchange};
+use crate::lua::{ON_REQUEST, ON_RESPONSE};
 use crate::{Action, HostError, Operations, Said};
 
 /// Counts changes of what is said here.
@@ -133,8 +134,8 @@ impl Fault {
         let Self { stage, callback, lacking, reason, said } = self;
         let (plugin, said) = (plugin.to_owned(), Said(said));
         let callback = match callback.as_deref() {
-            Some("envoy_on_response") => "envoy_on_response",
-            _ => "envoy_on_request",
+            Some(ON_RESPONSE) => ON_RESPONSE,
+            _ => ON_REQUEST,
         };
         match stage.as_str() {
             "compile" => HostError::Compile { plugin, reason },
